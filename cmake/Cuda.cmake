@@ -1,0 +1,23 @@
+# Decides whether CUDA kernels are built, and says why not:
+#   TRANSJET_CUDA_COMPILED (true or false, as C++ spells it), TRANSJET_CUDA_REASON (text).
+include(CheckLanguage)
+
+function(transjet_find_cuda)
+  if(TRANSJET_CUDA STREQUAL "OFF")
+    set(reason "switched off by TRANSJET_CUDA=OFF")
+  elseif(TRANSJET_CUDA STREQUAL "AUTO" OR TRANSJET_CUDA STREQUAL "ON")
+    check_language(CUDA)
+    if(CMAKE_CUDA_COMPILER)
+      set(reason "this version has no CUDA kernels yet, though a CUDA compiler was found")
+    else()
+      set(reason "no CUDA compiler found (nvcc is not on PATH and CUDACXX is not set)")
+    endif()
+  else()
+    message(FATAL_ERROR "TRANSJET_CUDA must be AUTO, ON or OFF, got '${TRANSJET_CUDA}'")
+  endif()
+  if(TRANSJET_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "TRANSJET_CUDA=ON asks for CUDA kernels: ${reason}. Use AUTO or OFF for a build without them.")
+  endif()
+  set(TRANSJET_CUDA_COMPILED false PARENT_SCOPE)
+  set(TRANSJET_CUDA_REASON "${reason}" PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,10 @@
+# The version is written once, in pyproject.toml.
+function(transjet_project_version out)
+  set(file ${CMAKE_CURRENT_SOURCE_DIR}/pyproject.toml)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+  file(STRINGS ${file} line REGEX "^version = \"[0-9.]+\"$" LIMIT_COUNT 1)
+  if(NOT line MATCHES "\"([0-9.]+)\"")
+    message(FATAL_ERROR "expected a line 'version = \"1.2.3\"' in ${file}, found none")
+  endif()
+  set(${out} ${CMAKE_MATCH_1} PARENT_SCOPE)
+endfunction()

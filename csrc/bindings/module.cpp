@@ -1,0 +1,59 @@
+// The extension module: hands XLA's handlers and the story of the build to Python, and nothing else.
+#include <pybind11/pybind11.h>
+
+#include "build_config.h"
+#include "ffi/registry.h"
+#include "xla/ffi/api/ffi.h"
+
+namespace py = pybind11;
+
+namespace {
+
+// Instruction set that the compiler assumes everywhere, so that the module cannot be loaded without it.
+constexpr const char* simd_baseline() {
+#if defined(__AVX512F__)
+  return "avx512f";
+#elif defined(__AVX2__)
+  return "avx2";
+#elif defined(__SSE2__)
+  return "sse2";
+#elif defined(__ARM_NEON)
+  return "neon";
+#else
+  return "none";
+#endif
+}
+
+// {target: {platform: capsule of the handler}}
+py::dict registrations() {
+  py::dict targets;
+  for (const auto& row : transjet::ffi::registrations()) {
+    if (!targets.contains(row.target)) targets[row.target] = py::dict();
+    targets[row.target][row.platform] = py::capsule(reinterpret_cast<void*>(row.handler));
+  }
+  return targets;
+}
+
+py::dict build_info() {
+  namespace config = transjet::build_config;
+  py::dict cuda;
+  cuda["compiled"] = config::kCudaCompiled;
+  cuda["reason"] = config::kCudaReason;
+  py::dict info;
+  info["version"] = config::kVersion;
+  info["compiler"] = config::kCompiler;
+  info["build_type"] = config::kBuildType;
+  info["ffi_api_version"] = py::make_tuple(XLA_FFI_API_MAJOR, XLA_FFI_API_MINOR);
+  info["jaxlib"] = config::kJaxlib;
+  info["cuda"] = cuda;
+  info["simd_baseline"] = simd_baseline();
+  return info;
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
+  m.doc() = "Compiled core of transjet. Only transjet.backend.ffi imports it.";
+  m.def("registrations", &registrations, "XLA FFI handlers: {target: {platform: capsule}}.");
+  m.def("build_info", &build_info, "What this build is made of.");
+}

@@ -1,0 +1,29 @@
+// Checks at the boundary between XLA and the kernels. Nothing below them checks again.
+#pragma once
+
+#include <sstream>
+#include <string_view>
+
+#include "core/span.h"
+#include "xla/ffi/api/ffi.h"
+
+namespace transjet::ffi {
+
+namespace xf = ::xla::ffi;
+
+// Error in words: which op, which operand, which property of it, what was expected, what came.
+template <typename Expected, typename Got>
+xf::Error mismatch(std::string_view op, std::string_view operand, std::string_view property,
+                   const Expected& expected, const Got& got) {
+  std::ostringstream text;
+  text << op << ": " << operand << " must have " << property << ' ' << expected << ", got " << got;
+  return xf::Error::InvalidArgument(text.str());
+}
+
+// A buffer's elements, whatever its rank, once its dtype is known to be T.
+template <typename T>
+Span<T> elements(const xf::AnyBuffer& buffer) {
+  return {static_cast<T*>(buffer.untyped_data()), buffer.element_count()};
+}
+
+}  // namespace transjet::ffi

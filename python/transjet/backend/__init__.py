@@ -1,0 +1,31 @@
+"""Dispatch: the one package that knows about FFI, CUDA, Triton and JAX versions."""
+
+from transjet.backend import cpu as cpu  # registers its kernels
+from transjet.backend.primitive import BoundOperation, make_varying
+from transjet.backend.reference import Operation
+from transjet.backend.registry import (
+    BACKENDS,
+    Availability,
+    Kernel,
+    Request,
+    availability,
+    kernels,
+    register_kernel,
+)
+from transjet.backend.select import Choice, requested, use_backend
+
+__all__ = [
+    "BACKENDS",
+    "Availability",
+    "BoundOperation",
+    "Choice",
+    "Kernel",
+    "Operation",
+    "Request",
+    "availability",
+    "kernels",
+    "make_varying",
+    "register_kernel",
+    "requested",
+    "use_backend",
+]

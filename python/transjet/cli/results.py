@@ -1,0 +1,82 @@
+"""What is made of weighted samples: figures, files, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any
+
+from transjet import __version__
+from transjet.backend.info import collect
+from transjet.cli.record import RunRecord
+from transjet.io import Progress, RunFolder
+from transjet.metrics import Summary
+from transjet.optim import Outcome
+from transjet.plots import save_all
+from transjet.targets import Target
+from transjet.transport import WeightedSamples
+
+
+def figures(summary: Summary, target: Target, record: RunRecord) -> dict[str, Any]:
+    """Flat figures for a JSON file: those of the samples, and what they were made with.
+
+    Args:
+        summary: of the samples.
+        target: that was sampled.
+        record: of the run.
+
+    Returns:
+        Text, numbers, None and lists by name. `log_z_error` is the estimate minus the truth.
+    """
+    plain = summary.to_json_dict()
+    if target.log_z is not None:
+        plain["log_z_error"] = plain["log_z"] - target.log_z
+    report = collect()
+    versions = report["versions"] | {"transjet": __version__}
+    installed = {name: version for name, version in versions.items() if version != "not installed"}
+    cpu, devices = report["cpu"], report["jax"]["devices"]
+    return {
+        **plain,
+        "target": record.spec.target,
+        "seed": record.seed,
+        "dtype": record.config.dtype,
+        "backend": record.config.backend,
+        "versions": ", ".join(f"{name} {version}" for name, version in installed.items()),
+        "hardware": ", ".join([cpu["machine"], f"{cpu['cores']} cores", *devices]),
+    }
+
+
+def rejected(rejections: Mapping[str, int]) -> dict[str, int]:
+    """Counts of rejected steps for a JSON file: all, and by reason, zeros included."""
+    reasons = {f"rejected_{o.name.lower()}": rejections.get(o.name, 0) for o in Outcome if o is not Outcome.ACCEPTED}
+    return {"rejected": sum(reasons.values()), **reasons}
+
+
+def rejected_in_words(rejections: Mapping[str, int]) -> str:
+    """The same in words, the most frequent reason first."""
+    ordered = sorted(rejections.items(), key=lambda item: -item[1])
+    parts = [f"{count} {name.lower().replace('_', ' ')}" for name, count in ordered]
+    return f"{sum(rejections.values())} steps rejected ({', '.join(parts)})" if parts else "no step rejected"
+
+
+def in_short(summary: Summary) -> str:
+    """The two figures that tell most, in one line."""
+    pairs = {"ESS": summary.ess, "log Z": summary.log_z}
+    return ", ".join(f"{name} {e.value:.4g} ± {e.std_error:.1g}" for name, e in pairs.items())
+
+
+def draw_pictures(
+    run: RunFolder, target: Target, samples: WeightedSamples, summary: Summary, progress: Progress
+) -> None:
+    """Write the pictures of a run, or say why there are none."""
+    if find_spec("matplotlib") is None:
+        progress.message("no pictures: matplotlib is not installed (pip install 'transjet[all]')")
+        return
+    save_all(
+        run.path,
+        target=target,
+        x=samples.x,
+        log_w=samples.log_weights,
+        history=run.read_history(),
+        summary=summary,
+    )

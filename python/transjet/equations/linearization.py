@@ -1,0 +1,53 @@
+"""A residual linearised at given parameters: J v, J^T u, J^T W J v and J J^T, without ever storing J."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+
+from transjet import ops
+from transjet.ops import Term
+
+Array = jax.Array
+Params = dict[str, Any]
+
+
+class Linearization(NamedTuple):
+    """R and its Jacobian J with respect to the parameters, at n points.
+
+    Attributes:
+        residual: R, (n,).
+        terms: per network its jet with the coefficients dR/d(jet).
+        columns: per scalar unknown the column of its parameter, (n,).
+        scalars: the scalar unknowns' parameters.
+    """
+
+    residual: Array
+    terms: dict[str, Term]
+    columns: dict[str, Array]
+    scalars: Params
+
+    def jvp(self, v: Params) -> Array:
+        """J v, (n,), for v of the structure of the parameters."""
+        product = ops.jacobian_product(tuple(self.terms.values()), [v[name] for name in self.terms])
+        return product + sum(column * v[name] for name, column in self.columns.items())
+
+    def vjp(self, u: Array) -> Params:
+        """J^T u, of the structure of the parameters, for u (n,)."""
+        grads = ops.jacobian_transpose_product(tuple(self.terms.values()), u)
+        # Pulled back like the networks' parameters, so that on a mesh both are summed over devices alike.
+        pulled = {n: jax.vjp(lambda s, c=c: c * s, self.scalars[n])[1](u)[0] for n, c in self.columns.items()}
+        return dict(zip(self.terms, grads, strict=True)) | pulled
+
+    def gauss_newton(self, v: Params, weights: Array | None = None) -> Params:
+        """J^T W J v with W = diag(weights), or without W."""
+        product = self.jvp(v)
+        return self.vjp(product if weights is None else weights * product)
+
+    def gram(self) -> Array:
+        """J J^T, (n, n)."""
+        total = ops.gram(tuple(self.terms.values()))
+        for column in self.columns.values():
+            total = total + column[:, None] * column[None, :]
+        return total

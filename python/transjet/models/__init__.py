@@ -1,0 +1,16 @@
+"""Networks of (x, t) and their jets in physical coordinates."""
+
+from transjet.models.mlp import MLP, Layers
+from transjet.models.time_features import TimeFeatures
+from transjet.ops import ACTIVATIONS, BACKENDS, DivergenceJet, GradientJet, LaplacianJet
+
+__all__ = [
+    "ACTIVATIONS",
+    "BACKENDS",
+    "MLP",
+    "DivergenceJet",
+    "GradientJet",
+    "LaplacianJet",
+    "Layers",
+    "TimeFeatures",
+]

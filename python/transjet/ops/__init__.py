@@ -1,0 +1,61 @@
+"""Jets of networks over batches of points, and the Gauss-Newton products built on them.
+
+All operations work under jit, grad, jvp, vmap, scan, checkpoint and shard_map, in float32 and float64.
+"""
+
+from typing import Any
+
+from transjet.backend import BACKENDS, Choice, use_backend
+from transjet.errors import ConfigError
+from transjet.ops.activations import ACTIVATIONS
+from transjet.ops.activations import value as activate
+from transjet.ops.directions import hutchinson_directions
+from transjet.ops.divergence_jet import DivergenceJet, divergence_jet
+from transjet.ops.gradient_jet import GradientJet, gradient_jet
+from transjet.ops.laplacian_jet import LaplacianJet, laplacian_jet
+from transjet.ops.null import null
+from transjet.ops.products import JETS, Term, gauss_newton, gram, jacobian_product, jacobian_transpose_product
+
+
+def explain(op: str, *args: Any, **kwargs: Any) -> Choice:
+    """What would run for an operation's operands on the default platform, and why not something else.
+
+    Args:
+        op: name of a jet, such as "laplacian_jet".
+        *args: its operands: layers, x, tau, dtau.
+        **kwargs: its options, and `role`: "forward", "tangent" or "cotangent".
+
+    Returns:
+        The choice; print it to read it.
+
+    Raises:
+        ConfigError: an unknown operation or role.
+        BackendError: a backend asked for by name cannot serve the call.
+    """
+    if op not in JETS:
+        raise ConfigError(f"explain: op: expected one of {', '.join(JETS)}; got {op!r}")
+    return JETS[op].explain(*args, **kwargs)
+
+
+__all__ = [
+    "ACTIVATIONS",
+    "BACKENDS",
+    "JETS",
+    "Choice",
+    "DivergenceJet",
+    "GradientJet",
+    "LaplacianJet",
+    "Term",
+    "activate",
+    "divergence_jet",
+    "explain",
+    "gauss_newton",
+    "gradient_jet",
+    "gram",
+    "hutchinson_directions",
+    "jacobian_product",
+    "jacobian_transpose_product",
+    "laplacian_jet",
+    "null",
+    "use_backend",
+]

@@ -1,0 +1,19 @@
+"""Optimisers of the mean squared residual: first order through optax, and the Gauss-Newton family."""
+
+from transjet.optim.base import Optimiser, Outcome, StepInfo
+from transjet.optim.dual import DualGaussNewton, DualState
+from transjet.optim.first_order import FirstOrder, adam
+from transjet.optim.primal import PrimalGaussNewton
+from transjet.optim.solve import damped_solve
+
+__all__ = [
+    "DualGaussNewton",
+    "DualState",
+    "FirstOrder",
+    "Optimiser",
+    "Outcome",
+    "PrimalGaussNewton",
+    "StepInfo",
+    "adam",
+    "damped_solve",
+]

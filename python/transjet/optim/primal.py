@@ -1,0 +1,50 @@
+"""Gauss-Newton in primal form: conjugate gradients on v -> O^T O v + lambda v, with the fused Gauss-Newton product."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+
+from transjet.equations import Linearization, Params
+from transjet.errors import ConfigError
+from transjet.optim.base import add_scaled, all_finite, where
+from transjet.optim.dual import DualGaussNewton, DualState
+
+Array = jax.Array
+
+
+@dataclass(frozen=True)
+class PrimalGaussNewton(DualGaussNewton):
+    """Gauss-Newton by conjugate gradients in parameter space: no N x N matrix, so for many points and few iterations.
+
+    The line search, damping and rejection are those of `DualGaussNewton`. With momentum the iteration starts from
+    m times the previous direction.
+
+    Attributes:
+        iterations: conjugate-gradient iterations at most.
+        tolerance: relative residual at which they stop.
+
+    Raises:
+        ConfigError: a value out of range.
+    """
+
+    iterations: int = 50
+    tolerance: float = 1e-4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.iterations < 1:
+            raise ConfigError(f"iterations: expected at least 1; got {self.iterations}")
+
+    def _direction(self, lin: Linearization, state: DualState, roots: Array) -> Params:
+        weights = roots * roots / lin.residual.shape[0]
+
+        def damped(v: Params) -> Params:
+            return add_scaled(lin.gauss_newton(v, weights), state.damping, v)
+
+        start = jax.tree.map(lambda a: self.momentum * a, state.direction)
+        rhs = lin.vjp(weights * lin.residual)
+        direction, _ = jax.scipy.sparse.linalg.cg(damped, rhs, start, tol=self.tolerance, maxiter=self.iterations)
+        # Conjugate gradients stop at once where the right-hand side is not finite, as if there were nothing to solve.
+        return where(all_finite(rhs), direction, rhs)

@@ -1,0 +1,54 @@
+"""Recipes: the configuration that a target gets by default."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from transjet.config import ModelConfig, PhaseConfig, RunConfig
+from transjet.targets import Target
+
+_LOW_DIMENSION = 8  # up to here uniform points in a box cover the region of interest
+
+# Where the general rule is not the best known setting. Keys are names of the zoo.
+_OVERRIDES: dict[str, dict[str, object]] = {
+    "many-well-5": {"prior_std": 1.5},
+}
+
+
+def _half_width(target: Target) -> float:
+    """Half of the box's longest side, else three standard deviations of the prior."""
+    if target.box is None:
+        return 3 * target.prior_std
+    lower, upper = (np.asarray(corner, float) for corner in target.box)
+    return float(np.max(upper - lower)) / 2
+
+
+def _general(target: Target) -> RunConfig:
+    if target.box is not None and target.dim <= _LOW_DIMENSION:
+        phase = PhaseConfig(
+            collocation="mixture",
+            background_start=1.0,
+            background_end=0.5,
+            noise=0.07 * target.prior_std,
+            iterations=150,
+        )
+        return RunConfig(model=ModelConfig(input_scale=_half_width(target)), plan=(phase,))
+    phase = PhaseConfig(
+        collocation="trajectories", points=768, damping=1e-2, noise=0.3 * target.prior_std, iterations=500
+    )
+    return RunConfig(model=ModelConfig(input_scale=2 * target.prior_std), plan=(phase,))
+
+
+def recipe(target: Target) -> RunConfig:
+    """The default configuration for a target.
+
+    In few dimensions collocation points are uniform in the target's box at first and then half of them along the
+    flow's own trajectories; above that, or without a box, they lie along trajectories from the start.
+
+    Args:
+        target: any target.
+
+    Returns:
+        Its configuration; overlay options with `RunConfig.from_dict(options, recipe(target))`.
+    """
+    return RunConfig.from_dict(_OVERRIDES.get(target.name, {}), _general(target))

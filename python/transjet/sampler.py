@@ -1,0 +1,199 @@
+"""The sampler: a target and a configuration in, `init / step / run / sample` out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from transjet.collocation import Collocation, GaussianCloud, Mixture, Trajectories, UniformBox
+from transjet.config import PhaseConfig, RunConfig
+from transjet.equations import Equation, Params, continuity, fokker_planck
+from transjet.errors import ConfigError, ShapeError
+from transjet.metrics import Summary, summarize
+from transjet.models import MLP, DivergenceJet, TimeFeatures
+from transjet.optim import DualGaussNewton, Optimiser, PrimalGaussNewton, StepInfo, adam
+from transjet.paths import BoundaryPath, GaussianPrior
+from transjet.recipes import recipe
+from transjet.targets import Target
+from transjet.train import Phase, RunResult, Trainer, TrainState, run
+from transjet.transport import WeightedSamples, log_density_of, ode_transport, push_prior, sample_in_batches
+
+Array = jax.Array
+_BATCH = 8192  # particles transported at once when sampling
+
+
+def _optimiser(phase: PhaseConfig) -> Optimiser:
+    if phase.optimiser == "adam":
+        return adam(phase.learning_rate, phase.iterations, robust=phase.robust)
+    kind = DualGaussNewton if phase.optimiser == "gauss-newton" else PrimalGaussNewton
+    return kind(damping=phase.damping, adapt=phase.adapt, momentum=phase.momentum, robust=phase.robust)
+
+
+def _box(target: Target) -> UniformBox:
+    if target.box is None:
+        raise ConfigError(
+            f"collocation of target {target.name!r}: expected a box for uniform points; it has none. Give it one, or "
+            "use collocation = 'trajectories'"
+        )
+    lower, upper = (tuple(float(v) for v in corner) for corner in target.box)
+    return UniformBox(lower, upper)
+
+
+def _background(kind: str, phase: PhaseConfig, target: Target, prior: GaussianPrior) -> Collocation:
+    return _box(target) if kind == "uniform" else GaussianCloud(target.dim, phase.cloud * prior.std)
+
+
+def _collocation(phase: PhaseConfig, target: Target, prior: GaussianPrior) -> Collocation:
+    if phase.collocation in ("uniform", "gaussian"):
+        return _background(phase.collocation, phase, target, prior)
+    radius = 1e3 if target.box is None else 2.0 * float(np.max(np.abs(np.asarray(target.box))))
+    particles = phase.particles or phase.points
+    along = Trajectories(prior, particles, noise=phase.noise, noisy=phase.noisy, spread=phase.spread, radius=radius)
+    if phase.collocation == "trajectories":
+        return along
+    first, last = phase.background_start, phase.background_end
+    components = (_background(phase.background, phase, target, prior), along)
+    return Mixture(components, (first, 1 - first), (last, 1 - last))
+
+
+class Sampler:
+    """Learns a transport from a Gaussian prior to a target, and samples with it.
+
+    Args:
+        target: what to sample; `from_log_density` makes one of any JAX function.
+        config: how; None: the target's recipe.
+
+    Raises:
+        ConfigError: options that do not fit the target.
+
+    Attributes:
+        target: as given.
+        config: in force.
+        prior: where particles start.
+        equation: whose residual is trained to vanish.
+        trainer: takes the steps.
+    """
+
+    def __init__(self, target: Target, config: RunConfig | None = None) -> None:
+        self.target = target
+        self.config = config or recipe(target)
+        self.prior = GaussianPrior(target.dim, self.config.prior_std or target.prior_std)
+        self._path = BoundaryPath(self.prior, target.log_density)
+        self._drift = self._network(target.dim)
+        self.equation = self._equation()
+        plan = tuple(self._phase(index, phase) for index, phase in enumerate(self.config.plan))
+        self.trainer = Trainer(self.equation, plan, self._drift_at, self._score, jnp.dtype(self.config.dtype))
+
+    def init(self, key: Array) -> TrainState:
+        """A fresh state; the whole run is a function of `key`."""
+        return self.trainer.init(key)
+
+    def step(self, state: TrainState) -> tuple[TrainState, StepInfo]:
+        """One training step."""
+        return self.trainer.step(state)
+
+    def run(self, state: TrainState, **options: Any) -> RunResult:
+        """Train to the end of the plan; options as for `transjet.train.run`."""
+        defaults = {"score_every": self.config.score_every, "checkpoint_every": self.config.checkpoint_every}
+        return run(self.trainer, state, **(defaults | options))
+
+    def sample(self, state: TrainState, key: Array, n: int | None = None) -> WeightedSamples:
+        """Weighted samples with the best parameters seen so far.
+
+        Args:
+            state: trained.
+            key: JAX random key.
+            n: how many; None: the configuration's number.
+
+        Returns:
+            WeightedSamples(x (n, d), log_weights (n,), log_q (n,)).
+        """
+        n = self.config.samples if n is None else n
+        draw = jax.jit(partial(self._push, n=min(n, _BATCH)))
+        return sample_in_batches(lambda k: draw(state.best_params, k), key, n, min(n, _BATCH))
+
+    def log_density(self, state: TrainState, x: Any) -> Array:
+        """Log density of the trained flow at points x (n, d), by reverse transport; shape (n,).
+
+        Raises:
+            ShapeError: x is not (n, d).
+        """
+        x = jnp.asarray(x, self.config.dtype)
+        if x.ndim != 2 or x.shape[1] != self.target.dim:
+            raise ShapeError(f"log_density: x: expected shape (n, {self.target.dim}); got {x.shape}")
+
+        def density(params: Params, x: Array) -> Array:
+            return log_density_of(self._field(params), self.prior, x, transport=self._transport)
+
+        return jax.jit(density)(state.best_params, x)
+
+    def summarize(self, samples: WeightedSamples, key: Array | None = None) -> Summary:
+        """Log Z, ESS, ELBO, mode weights and more, each with a standard error."""
+        return summarize(samples.x, samples.log_weights, self.target, key=key)
+
+    # --- parts -------------------------------------------------------------------------------------------------------
+
+    def _network(self, outputs: int) -> MLP:
+        model = self.config.model
+        return MLP(
+            self.target.dim,
+            outputs,
+            (model.width,) * model.depth,
+            model.activation,
+            model.input_scale,
+            time=TimeFeatures(model.time_frequencies),
+            backend=self.config.backend,
+        )
+
+    def _equation(self) -> Equation:
+        networks = self._drift, self._network(1)
+        if self.config.equation == "continuity":
+            return continuity(self._path, *networks)
+        return fokker_planck(self._path, *networks, sigma=self.config.sigma)
+
+    def _phase(self, index: int, phase: PhaseConfig) -> Phase:
+        name = f"{index + 1} {phase.optimiser}"
+        collocation = _collocation(phase, self.target, self.prior)
+        return Phase(_optimiser(phase), collocation, phase.iterations, phase.points, phase.refresh, name)
+
+    def _drift_at(self, params: Params) -> Callable[[Array, Array], Array]:
+        return lambda x, t: self._drift.apply(params["drift"], x, t)
+
+    def _field(self, params: Params) -> Callable[[Array, Array], DivergenceJet]:
+        """What samples follow: the drift, or for a diffusion its probability flow mu - sigma^2/2 grad V."""
+        if self.config.equation == "continuity":
+            return lambda x, t: self._drift.jet("divergence_jet", params["drift"], x, t)
+        path, potential, half = self._path, self._network(1), 0.5 * self.config.sigma**2
+
+        def flow(x: Array, t: Array) -> DivergenceJet:
+            drift = self._drift.jet("divergence_jet", params["drift"], x, t)
+            phi = potential.jet("laplacian_jet", params["potential"], x, t)
+            v = path.jet(t, path.data(x, second_order=True), phi, **self.equation.scalar_values(params))
+            return DivergenceJet(drift.value - half * v.grad, drift.divergence - half * v.laplacian)
+
+        return flow
+
+    def _transport(self, field: Any, x: Array, *, reverse: bool = False) -> Any:
+        return ode_transport(field, x, steps=self.config.transport_steps, reverse=reverse)
+
+    def _push(self, params: Params, key: Array, n: int) -> tuple[Array, Array, Array]:
+        return push_prior(
+            self._field(params), self.prior, self.target.log_density, key, n,
+            transport=self._transport, dtype=self.config.dtype,
+        )  # fmt: skip
+
+    def _score(self, params: Params, key: Array) -> dict[str, Array]:
+        """ESS and log Z on fresh samples; samples without a finite weight count as weight zero here."""
+        _, log_w, _ = self._push(params, key, self.config.score_samples)
+        log_w = jnp.where(jnp.isnan(log_w) | (log_w == jnp.inf), -jnp.inf, log_w)
+        n = log_w.shape[0]
+        w = jnp.exp(log_w - jnp.max(log_w))
+        mean = jnp.mean(w)
+        ess = mean**2 / jnp.mean(w * w)
+        log_z = jnp.log(mean) + jnp.max(log_w)
+        return {"ess": ess, "log_z": log_z, "log_z_std_error": jnp.sqrt(jnp.maximum(1 / ess - 1, 0) / n)}

@@ -1,0 +1,22 @@
+"""Densities to sample: the zoo of known targets, and targets made of a user's own log density."""
+
+from transjet.targets.base import Target
+from transjet.targets.custom import from_log_density
+from transjet.targets.double_well import double_well
+from transjet.targets.funnel import funnel
+from transjet.targets.gmm import gaussian_mixture, gmm40, gmm_grid
+from transjet.targets.many_well import many_well
+from transjet.targets.registry import get, names
+
+__all__ = [
+    "Target",
+    "double_well",
+    "from_log_density",
+    "funnel",
+    "gaussian_mixture",
+    "get",
+    "gmm40",
+    "gmm_grid",
+    "many_well",
+    "names",
+]

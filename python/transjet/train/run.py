@@ -1,0 +1,148 @@
+"""The training loop around `step`: records, scores, checkpoints, interruption, and giving up in time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from transjet.errors import TrainingError
+from transjet.optim import Outcome, StepInfo
+from transjet.train.plan import locate
+from transjet.train.trainer import Trainer, TrainState
+
+_PATIENCE = 25  # rejected steps in a row after which the run is given up
+
+
+class Record(NamedTuple):
+    """One row of a run's history; scores are NaN where they were not evaluated.
+
+    Attributes:
+        iteration: steps taken, this one included.
+        seconds: wall time of training so far, evaluation included.
+        loss: objective before the step.
+        residual_rms: root of the mean of R^2 before the step.
+        step_size: step size taken, 0 if rejected.
+        damping: Levenberg-Marquardt damping.
+        accepted: 1 or 0.
+        ess: normalised effective sample size on fresh samples.
+        log_z: estimate of log Z on them.
+        log_z_std_error: its standard error.
+    """
+
+    iteration: int
+    seconds: float
+    loss: float
+    residual_rms: float
+    step_size: float
+    damping: float
+    accepted: int
+    ess: float
+    log_z: float
+    log_z_std_error: float
+
+
+class RunResult(NamedTuple):
+    """What `run` returns.
+
+    Attributes:
+        state: the last state.
+        history: one record a step.
+        status: "finished", or "interrupted" after Ctrl-C.
+        rejections: name of an outcome -> how many steps ended so.
+    """
+
+    state: TrainState
+    history: list[Record]
+    status: str
+    rejections: dict[str, int]
+
+
+def _record(iteration: int, seconds: float, info: StepInfo, scores: dict[str, float]) -> Record:
+    nan = float("nan")
+    return Record(
+        iteration,
+        seconds,
+        float(info.loss),
+        float(info.residual_rms),
+        float(info.step_size),
+        float(info.damping),
+        int(info.outcome == Outcome.ACCEPTED),
+        *(scores.get(name, nan) for name in ("ess", "log_z", "log_z_std_error")),
+    )
+
+
+def _give_up(state: TrainState, outcome: Outcome) -> TrainingError:
+    error = TrainingError(
+        f"training: expected steps that lower the loss; got {int(state.streak)} rejected in a row up to iteration "
+        f"{int(state.iteration)}, the last one {outcome.name}: {outcome.remedy}. The parameters are the last good ones"
+    )
+    error.state = state  # type: ignore[attr-defined]
+    return error
+
+
+def run(
+    trainer: Trainer,
+    state: TrainState,
+    *,
+    iterations: int | None = None,
+    score_every: int = 20,
+    checkpoint_every: int = 50,
+    on_record: Callable[[Record, str], Any] | None = None,
+    on_checkpoint: Callable[[TrainState, float], Any] | None = None,
+    seconds: float = 0.0,
+    rejections: dict[str, int] | None = None,
+    patience: int = _PATIENCE,
+) -> RunResult:
+    """Train until the plan's end, or up to a given iteration.
+
+    Args:
+        trainer: takes the steps.
+        state: where to start, fresh or from a checkpoint.
+        iterations: iteration to stop at; None: the plan's end.
+        score_every: steps between scores on fresh samples; the last step is always scored.
+        checkpoint_every: steps between calls of `on_checkpoint`; it is also called at the end and on Ctrl-C.
+        on_record: called with every step's record and the phase's name.
+        on_checkpoint: called with the state and the seconds of training so far.
+        seconds: wall time spent before, for a resumed run.
+        rejections: steps rejected before, by name of the outcome, for a resumed run; counted on in place, so that
+            `on_checkpoint` can keep it.
+        patience: rejected steps in a row after which to give up.
+
+    Returns:
+        RunResult; after Ctrl-C with status "interrupted" and the last whole step's state.
+
+    Raises:
+        TrainingError: too many rejected steps in a row; its attribute `state` holds the last good state.
+    """
+    end = trainer.iterations if iterations is None else iterations
+    history: list[Record] = []
+    rejections = {} if rejections is None else rejections
+    began = time.perf_counter() - seconds
+    status = "finished"
+    save = on_checkpoint or (lambda state, seconds: None)
+    done = int(state.iteration)
+    try:
+        while done < end:
+            new, info = trainer.step(state)
+            done += 1
+            scores: dict[str, float] = {}
+            if done % score_every == 0 or done == end:
+                new, scores = trainer.evaluate(new)
+            # These two wait for the device, where Ctrl-C strikes most likely; only then does the step count.
+            record, outcome = _record(done, time.perf_counter() - began, info, scores), Outcome(int(info.outcome))
+            state = new
+            history.append(record)
+            if outcome is not Outcome.ACCEPTED:
+                rejections[outcome.name] = rejections.get(outcome.name, 0) + 1
+            if on_record:
+                on_record(record, trainer.plan[locate(trainer.plan, done - 1)[0]].name)
+            if int(state.streak) >= patience:
+                raise _give_up(state, outcome)
+            if done % checkpoint_every == 0 and done < end:
+                save(state, time.perf_counter() - began)
+    except KeyboardInterrupt:
+        status = "interrupted"
+    finally:
+        save(state, time.perf_counter() - began)
+    return RunResult(state, history, status, rejections)

@@ -1,0 +1,148 @@
+"""Training: `init`, `step` and `run`, with one state pytree that holds everything a resumed run needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from transjet.equations import Equation, Params
+from transjet.errors import ConfigError
+from transjet.optim import StepInfo
+from transjet.train.plan import Phase, locate, total_iterations
+
+Array = jax.Array
+Score = Callable[[Params, Array], dict[str, Array]]
+"""`(params, key) -> figures`, among them "ess"; evaluated now and then on fresh samples."""
+
+
+class TrainState(NamedTuple):
+    """All that training needs to go on, bit for bit.
+
+    Attributes:
+        params: current parameters; always the last good ones.
+        optimisers: one optimiser state per phase.
+        caches: one collocation cache per phase.
+        key: the run's random key; every step derives its own from it.
+        iteration: steps taken, int32 scalar.
+        rejected: steps rejected so far, int32 scalar.
+        streak: rejected steps in a row, int32 scalar.
+        best_params: parameters with the best score so far.
+        best_ess: their score, -1 before the first evaluation.
+    """
+
+    params: Params
+    optimisers: tuple[Any, ...]
+    caches: tuple[Any, ...]
+    key: Array
+    iteration: Array
+    rejected: Array
+    streak: Array
+    best_params: Params
+    best_ess: Array
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Trains the unknowns of an equation by a plan.
+
+    Attributes:
+        equation: whose residual is to vanish.
+        plan: phases, in order.
+        drift: `(params) -> Drift`, the current drift for collocation along trajectories.
+        score: evaluates parameters; None: no scores, and the best parameters are the current ones.
+        dtype: float32 or float64 (needs jax_enable_x64).
+
+    Raises:
+        ConfigError: an empty plan, or float64 without jax_enable_x64.
+    """
+
+    equation: Equation
+    plan: tuple[Phase, ...]
+    drift: Callable[[Params], Any]
+    score: Score | None = None
+    dtype: Any = jnp.float32
+    _compiled: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.plan:
+            raise ConfigError("plan: expected at least one phase; got none")
+        if jnp.dtype(self.dtype) == jnp.float64 and not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
+            raise ConfigError(
+                "dtype float64 needs jax_enable_x64; set it before, or wrap calls in jax.enable_x64(True)"
+            )
+
+    @property
+    def iterations(self) -> int:
+        """Steps of the whole plan."""
+        return total_iterations(self.plan)
+
+    def init(self, key: Array) -> TrainState:
+        """A fresh state.
+
+        Args:
+            key: JAX random key; the run is a function of it.
+
+        Returns:
+            The state before the first step.
+        """
+        key_init, key_cache, key_run = jax.random.split(key, 3)
+        params = self.equation.init(key_init, self.dtype)
+        keys = jax.random.split(key_cache, len(self.plan))
+        # Caches of the right shape; each phase refreshes its own at its first step.
+        caches = tuple(
+            p.collocation.refresh(k, self.drift(params), self.dtype) for p, k in zip(self.plan, keys, strict=True)
+        )
+        optimisers = tuple(phase.optimiser.init(params) for phase in self.plan)
+        zero = jnp.zeros((), jnp.int32)
+        # A copy: `step` may reuse the buffers of the state that it is given.
+        best = jax.tree.map(jnp.copy, params)
+        return TrainState(params, optimisers, caches, key_run, zero, zero, zero, best, jnp.asarray(-1.0, jnp.float32))
+
+    def step(self, state: TrainState) -> tuple[TrainState, StepInfo]:
+        """One step of the phase that the state's iteration falls into."""
+        index, done = locate(self.plan, int(state.iteration))
+        phase = self.plan[index]
+        progress = jnp.asarray(min(1.0, done / phase.iterations), jnp.float32)
+        return self._jit("step", index)(state, progress, jnp.asarray(done % phase.refresh == 0))
+
+    def evaluate(self, state: TrainState) -> tuple[TrainState, dict[str, float]]:
+        """Score the parameters on fresh samples and keep them if they are the best so far."""
+        if self.score is None:
+            return state._replace(best_params=state.params), {}
+        figures = self._jit("score", 0)(state.params, jax.random.fold_in(state.key, 2**31 + int(state.iteration)))
+        ess = jnp.nan_to_num(figures["ess"], nan=0.0).astype(jnp.float32)
+        if ess > state.best_ess:
+            state = state._replace(best_params=state.params, best_ess=ess)
+        return state, {name: float(value) for name, value in figures.items()}
+
+    def _jit(self, what: str, index: int) -> Any:
+        if (what, index) not in self._compiled:
+            function = partial(self._step, index) if what == "step" else self.score
+            self._compiled[what, index] = jax.jit(function)  # type: ignore[arg-type]
+        return self._compiled[what, index]
+
+    def _step(self, index: int, state: TrainState, progress: Array, refresh: Array) -> tuple[TrainState, StepInfo]:
+        phase = self.plan[index]
+        key_cache, key_draw = jax.random.split(jax.random.fold_in(state.key, state.iteration))
+
+        def refreshed() -> Any:
+            return phase.collocation.refresh(key_cache, self.drift(state.params), self.dtype)
+
+        cache = jax.lax.cond(refresh, refreshed, lambda: state.caches[index])
+        batch = self.equation.batch(phase.collocation.draw(key_draw, cache, phase.points, progress, self.dtype))
+        params, optimiser, info = phase.optimiser.step(self.equation, state.params, state.optimisers[index], batch)
+        failed = (info.outcome != 0).astype(jnp.int32)
+        new = state._replace(
+            params=params,
+            optimisers=(*state.optimisers[:index], optimiser, *state.optimisers[index + 1 :]),
+            caches=(*state.caches[:index], cache, *state.caches[index + 1 :]),
+            iteration=state.iteration + 1,
+            rejected=state.rejected + failed,
+            streak=(state.streak + 1) * failed,
+        )
+        return new, info

@@ -1,0 +1,36 @@
+"""What all tests share: four CPU devices, strict dtype promotion, float64 on demand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+_DEVICES = "--xla_force_host_platform_device_count=4"
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_DEVICES}".strip()  # read when JAX's devices start
+
+import jax  # noqa: E402
+import pytest  # noqa: E402
+
+# Tests of these parts, and those of the whole, call optax or ott-jax, which rely on JAX's standard promotion.
+_THIRD_PARTIES = ("optim", "train", "transport", "metrics", "plots", "sampler", "cli", "tests")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out what needs a GPU where there is none."""
+    if item.get_closest_marker("gpu") and jax.default_backend() != "gpu":
+        pytest.skip("JAX has no GPU here")
+
+
+@pytest.fixture(autouse=True)
+def _strict_promotion(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Mixing dtypes by accident is an error wherever only transjet's own arithmetic runs."""
+    mode = "standard" if request.path.parent.name in _THIRD_PARTIES else "strict"
+    with jax.numpy_dtype_promotion(mode):
+        yield
+
+
+@pytest.fixture
+def x64() -> Iterator[None]:
+    """Run the test with float64 enabled."""
+    with jax.enable_x64(True):
+        yield

@@ -1,0 +1,122 @@
+"""The path with both boundary conditions built in."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from transjet.paths import BoundaryPath, GaussianPrior
+
+D, N = 3, 6
+LOG_Z = -0.8
+PRIOR = GaussianPrior(D, 1.7)
+
+
+class Jet(NamedTuple):
+    """What the path needs of phi."""
+
+    value: Any
+    dt: Any
+    grad: Any
+    laplacian: Any = None
+
+
+def log_rho(x: Any) -> Any:
+    """A well that mixes the coordinates."""
+    return -((jnp.sum(x) - 1) ** 2) - 0.3 * jnp.sum(x**4) + jnp.sin(x[0] * x[1])
+
+
+def phi(x: Any, t: Any) -> Any:
+    return jnp.sin(x[0] + 2 * x[1] * t) + t**2 * x[2] ** 3
+
+
+def points(dtype: str = "float64") -> tuple[jax.Array, jax.Array]:
+    rng = np.random.default_rng(0)
+    return jnp.asarray(rng.standard_normal((N, D)), dtype), jnp.asarray(rng.uniform(size=N), dtype)
+
+
+def jet_of(f: Any, x: jax.Array, t: jax.Array) -> Jet:
+    """By autodiff, point by point."""
+
+    def point(x: Any, t: Any) -> Jet:
+        return Jet(f(x, t), jax.grad(f, 1)(x, t), jax.grad(f)(x, t), jnp.trace(jax.hessian(f)(x, t)))
+
+    return jax.jit(jax.vmap(point))(x, t)
+
+
+def random_jet(x: jax.Array, t: jax.Array) -> Jet:
+    rng = np.random.default_rng(9)
+    return Jet(*(jnp.asarray(rng.standard_normal(s), x.dtype) for s in ((N,), (N,), (N, D), (N,))))
+
+
+PATH = BoundaryPath(PRIOR, log_rho)
+second_order = jax.jit(lambda x: PATH.data(x, second_order=True))
+
+
+def v(x: Any, t: Any) -> Any:
+    """V as it is written in the paper."""
+    linear = (1 - t) * PRIOR.log_density(x) + t * (log_rho(x) - LOG_Z)
+    return linear + t * (1 - t) * phi(x, t)
+
+
+def test_jet_is_that_of_v(x64: None) -> None:
+    x, t = points()
+    jet = PATH.jet(t, second_order(x), jet_of(phi, x, t), jnp.asarray(LOG_Z))
+    for name, expected in jet_of(v, x, t)._asdict().items():
+        np.testing.assert_allclose(getattr(jet, name), expected, rtol=1e-12, atol=1e-12, err_msg=name)
+
+
+def test_first_order_data_give_a_first_order_jet(x64: None) -> None:
+    x, t = points()
+    data = jax.jit(PATH.data)(x)
+    assert data.lap_prior is None
+    assert data.lap_rho is None
+    jet = PATH.jet(t, data, jet_of(phi, x, t)._replace(laplacian=None), jnp.asarray(LOG_Z))
+    assert jet.laplacian is None
+    whole = PATH.jet(t, second_order(x), jet_of(phi, x, t), jnp.asarray(LOG_Z))
+    for name in ("value", "dt", "grad"):
+        np.testing.assert_array_equal(getattr(jet, name), getattr(whole, name))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_both_ends_are_exact_whatever_phi_is(dtype: str, x64: None) -> None:
+    x, _ = points(dtype)
+    data = second_order(x)
+    log_z = jnp.asarray(LOG_Z, dtype)
+    start = PATH.jet(jnp.zeros(N, dtype), data, random_jet(x, x[:, 0]), log_z)
+    np.testing.assert_array_equal(start.value, data.log_prior)
+    np.testing.assert_array_equal(start.grad, data.grad_prior)
+    np.testing.assert_array_equal(start.laplacian, data.lap_prior)
+    end = PATH.jet(jnp.ones(N, dtype), data, random_jet(x, x[:, 0]), log_z)
+    np.testing.assert_array_equal(end.value, data.log_rho - log_z)
+    np.testing.assert_array_equal(end.grad, data.grad_rho)
+    np.testing.assert_array_equal(end.laplacian, data.lap_rho)
+    assert {str(leaf.dtype) for leaf in (*start, *end, *data)} == {dtype}
+
+
+def test_data_are_the_log_densities_and_their_derivatives(x64: None) -> None:
+    x, t = points()
+    data = second_order(x)
+    for f, got in (
+        (lambda x, t: PRIOR.log_density(x), (data.log_prior, data.grad_prior, data.lap_prior)),
+        (lambda x, t: log_rho(x), (data.log_rho, data.grad_rho, data.lap_rho)),
+    ):
+        expected = jet_of(f, x, t)
+        for a, e in zip(got, (expected.value, expected.grad, expected.laplacian), strict=True):
+            np.testing.assert_allclose(a, e, rtol=1e-12, atol=1e-12)
+
+
+def test_log_z_per_point_is_legal(x64: None) -> None:
+    x, t = points()
+    data, jet = PATH.data(x), random_jet(*points())
+    one, each = (PATH.jet(t, data, jet, jnp.full(shape, LOG_Z)) for shape in ((), (N,)))
+    np.testing.assert_array_equal(one.value, each.value)
+
+
+def test_no_points(x64: None) -> None:
+    data = PATH.data(jnp.zeros((0, D)), second_order=True)
+    assert [leaf.shape for leaf in data] == [(0,), (0, D), (0,), (0, D), (0,), (0,)]
