@@ -73,10 +73,11 @@ def test_tables_that_do_not_fit_are_refused(table, message):
 NUMBERS = [
     *[(RunConfig, name, "") for name in ("sigma", "samples", "transport_steps", "score_samples", "score_every")],
     (RunConfig, "checkpoint_every", ""),
+    (PhaseConfig, "iterations", "plan."),
     *[(ModelConfig, name, "model.") for name in ("width", "depth", "input_scale")],
-    *[(PhaseConfig, name, "plan.") for name in ("iterations", "points", "damping", "learning_rate", "refresh")],
+    *[(PhaseConfig, name, "plan.") for name in ("points", "damping", "learning_rate", "cloud", "refresh")],
 ]
-SHARES = ("momentum", "uniform_start", "uniform_end", "noisy")
+SHARES = ("momentum", "background_start", "background_end", "noisy")
 
 
 @pytest.mark.parametrize(("kind", "name", "prefix"), NUMBERS)
@@ -95,6 +96,7 @@ def test_sizes_are_positive(kind, name, prefix, value):
         (PhaseConfig, {"particles": -1}),
         (PhaseConfig, {"optimiser": "newton"}),
         (PhaseConfig, {"collocation": "grid"}),
+        (PhaseConfig, {"background": "trajectories"}),
         (ModelConfig, {"activation": "step"}),
         (ModelConfig, {"time_frequencies": -1}),
         (RunConfig, {"equation": "heat"}),

@@ -10,13 +10,15 @@ import pytest
 from transjet import ModelConfig, PhaseConfig, RunConfig, Sampler, from_log_density, get, sampler
 from transjet.errors import ConfigError, ShapeError, TransjetError
 from transjet.targets import gaussian_mixture
+from transjet.train import TrainState
 
 SMALL = ModelConfig(width=8, depth=2)
 KEY = jax.random.key(7)
 
 
 def config(*phases: PhaseConfig, **options) -> RunConfig:
-    sizes = {"transport_steps": 25, "score_samples": 100, "score_every": 2, "samples": 99, "model": SMALL}
+    sizes = {"transport_steps": 25, "score_samples": 100, "score_every": 2, "samples": 99}
+    sizes |= {"checkpoint_every": 3, "model": SMALL}
     return RunConfig(plan=phases or (PhaseConfig(points=50, iterations=4),), **{**sizes, **options})
 
 
@@ -29,6 +31,17 @@ def flow(target=None, **options):
         return leaf + (0.1 * jnp.sin(jnp.arange(leaf.size).reshape(leaf.shape))).astype(leaf.dtype)
 
     return made, state._replace(best_params=jax.tree.map(stirred, state.params))
+
+
+@pytest.fixture(scope="module")
+def small() -> Sampler:
+    """A sampler that trains in no time, once its programs are compiled."""
+    return Sampler(get("double-well"), config())
+
+
+@pytest.fixture(scope="module")
+def still() -> tuple[Sampler, TrainState]:
+    return flow()
 
 
 @pytest.mark.parametrize("equation", ["continuity", "fokker-planck"])
@@ -51,9 +64,9 @@ def test_the_density_of_the_flow_integrates_to_one(x64):
     assert density.max() > 1.02 * np.exp(made.prior.log_density(jnp.zeros(1))), "the flow must move something"
 
 
-def test_samples_are_a_function_of_the_key_in_any_number(monkeypatch):
+def test_samples_are_a_function_of_the_key_in_any_number(still, monkeypatch):
     monkeypatch.setattr(sampler, "_BATCH", 40)
-    made, state = flow()
+    made, state = still
     samples = made.sample(state, KEY)
     assert samples.x.shape == (99, 1) and samples.log_weights.shape == samples.log_q.shape == (99,)
     assert samples.x.dtype == np.float32 and len(np.unique(samples.x)) == 99, "no batch may repeat another"
@@ -63,39 +76,35 @@ def test_samples_are_a_function_of_the_key_in_any_number(monkeypatch):
     assert made.summarize(samples).n == 99
 
 
-def test_runs_with_the_same_key_are_equal_bit_for_bit_and_with_another_are_not():
-    made = Sampler(get("double-well"), config())
-    one, two = (made.run(made.init(KEY)) for _ in range(2))
+def test_runs_with_the_same_key_are_equal_bit_for_bit_and_with_another_are_not(small):
+    one, two = (small.run(small.init(KEY)) for _ in range(2))
     assert one.status == "finished" and int(one.state.iteration) == 4
     assert [r._replace(seconds=0.0)[:7] for r in one.history] == [r._replace(seconds=0.0)[:7] for r in two.history]
     for a, b in zip(jax.tree.leaves(one.state.params), jax.tree.leaves(two.state.params), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert made.run(made.init(jax.random.key(8)), iterations=1).history[0].loss != one.history[0].loss
+    assert small.run(small.init(jax.random.key(8)), iterations=1).history[0].loss != one.history[0].loss
 
 
-def test_steps_one_by_one_are_the_run():
-    made = Sampler(get("double-well"), config())
-    state = made.init(KEY)
+def test_steps_one_by_one_are_the_run(small):
+    state = small.init(KEY)
     for _ in range(4):
-        state, info = made.step(state)
-    expected = made.run(made.init(KEY))
+        state, info = small.step(state)
+    expected = small.run(small.init(KEY))
     assert float(info.loss) == expected.history[-1].loss
     np.testing.assert_array_equal(state.params["log_z"], expected.state.params["log_z"])
 
 
-def test_options_of_a_run_come_from_the_configuration_and_can_be_replaced():
-    made = Sampler(get("double-well"), config(score_every=2, checkpoint_every=3))
+def test_options_of_a_run_come_from_the_configuration_and_can_be_replaced(small):
     saved = []
-    result = made.run(made.init(KEY), on_checkpoint=lambda state, seconds: saved.append(int(state.iteration)))
+    result = small.run(small.init(KEY), on_checkpoint=lambda state, seconds: saved.append(int(state.iteration)))
     assert np.isfinite([r.ess for r in result.history]).tolist() == [False, True, False, True]
     assert saved == [3, 4]
-    other = made.run(made.init(KEY), score_every=3, iterations=3)
+    other = small.run(small.init(KEY), score_every=3, iterations=3)
     assert np.isfinite([r.ess for r in other.history]).tolist() == [False, False, True]
 
 
-@pytest.mark.parametrize("optimiser", ["adam", "gauss-newton-cg"])
-@pytest.mark.parametrize("equation", ["continuity", "fokker-planck"])
-def test_every_optimiser_lowers_the_loss_of_every_equation(optimiser, equation):
+@pytest.mark.parametrize(("optimiser", "equation"), [("adam", "fokker-planck"), ("gauss-newton-cg", "continuity")])
+def test_the_other_optimisers_and_equations_lower_the_loss(optimiser, equation):
     steps = 150 if optimiser == "adam" else 40
     phase = PhaseConfig(optimiser, points=64, iterations=steps, learning_rate=2e-2, collocation="gaussian")
     made = Sampler(gaussian_mixture([[-1.0], [2.0]], prior_std=1.5), config(phase, equation=equation, score_every=99))
@@ -114,7 +123,7 @@ def test_a_plan_goes_through_its_phases():
 
 
 def test_a_short_training_finds_both_wells():
-    phase = PhaseConfig(points=256, iterations=120, collocation="mixture", uniform_end=0.5)
+    phase = PhaseConfig(points=256, iterations=120, collocation="mixture")
     options = {"model": ModelConfig(width=16, depth=2), "score_every": 20, "samples": 4000}
     made = Sampler(get("double-well"), config(phase, **options))
     result = made.run(made.init(KEY))
@@ -136,6 +145,7 @@ def test_uniform_points_need_a_box(collocation):
     boxless = from_log_density(lambda x: -jnp.sum(x**2), 2)
     with pytest.raises(ConfigError, match=r"expected a box for uniform points; it has none"):
         Sampler(boxless, config(PhaseConfig(collocation=collocation)))
+    Sampler(boxless, config(PhaseConfig(collocation="mixture", background="gaussian")))
 
 
 def test_float64_needs_to_be_enabled():
@@ -144,14 +154,14 @@ def test_float64_needs_to_be_enabled():
 
 
 @pytest.mark.parametrize("x", [np.zeros(1), np.zeros((3, 2)), np.zeros((1, 3, 1)), 0.0])
-def test_log_density_takes_points_of_the_targets_dimension(x):
-    made, state = flow()
+def test_log_density_takes_points_of_the_targets_dimension(still, x):
+    made, state = still
     with pytest.raises(ShapeError, match=r"x: expected shape \(n, 1\); got"):
         made.log_density(state, x)
 
 
 @pytest.mark.parametrize("n", [0, -3])
-def test_there_is_no_less_than_one_sample(n):
-    made, state = flow()
+def test_there_is_no_less_than_one_sample(still, n):
+    made, state = still
     with pytest.raises(TransjetError, match=f"expected n and batch of at least 1; got {n}"):
         made.sample(state, KEY, n)

@@ -11,6 +11,7 @@ _LOW_DIMENSION = 8  # up to here uniform points in a box cover the region of int
 
 # Where the general rule is not the best known setting. Keys are names of the zoo.
 _OVERRIDES: dict[str, dict[str, object]] = {
+    "gmm-grid": {"plan": [{"iterations": 100}]},
     "many-well-5": {"prior_std": 1.5},
 }
 
@@ -33,17 +34,36 @@ def _general(target: Target) -> RunConfig:
             iterations=150,
         )
         return RunConfig(model=ModelConfig(input_scale=_half_width(target)), plan=(phase,))
+    # Without a background a flow can flee from what it has not solved: its own trajectories avoid those points then.
     phase = PhaseConfig(
-        collocation="trajectories", points=768, damping=1e-2, noise=0.3 * target.prior_std, iterations=500
+        collocation="mixture",
+        background="gaussian",
+        background_start=0.4,
+        background_end=0.0,
+        cloud=1.3,
+        noise=0.15 * target.prior_std,
+        spread=0.1,
+        points=768,
+        damping=0.05,
+        momentum=0.0,
+        iterations=450,
+        refresh=2,
     )
-    return RunConfig(model=ModelConfig(input_scale=2 * target.prior_std), plan=(phase,))
+    return RunConfig(
+        model=ModelConfig(input_scale=2 * target.prior_std),
+        plan=(phase,),
+        score_every=50,
+        score_samples=500,
+        transport_steps=50,
+    )
 
 
 def recipe(target: Target) -> RunConfig:
     """The default configuration for a target.
 
-    In few dimensions collocation points are uniform in the target's box at first and then half of them along the
-    flow's own trajectories; above that, or without a box, they lie along trajectories from the start.
+    In few dimensions collocation points are uniform in the target's box at first, and then half of them lie along the
+    flow's own trajectories. Above that, or without a box, they are a mixture of a Gaussian cloud, whose share falls to
+    zero, and the flow's trajectories.
 
     Args:
         target: any target.

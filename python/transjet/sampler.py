@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -88,6 +87,9 @@ class Sampler:
         self.equation = self._equation()
         plan = tuple(self._phase(index, phase) for index, phase in enumerate(self.config.plan))
         self.trainer = Trainer(self.equation, plan, self._drift_at, self._score, jnp.dtype(self.config.dtype))
+        # Compiled once per sampler and shape, not at every call.
+        self._draw = jax.jit(self._push, static_argnames="n")
+        self._density = jax.jit(self._log_density)
 
     def init(self, key: Array) -> TrainState:
         """A fresh state; the whole run is a function of `key`."""
@@ -114,8 +116,8 @@ class Sampler:
             WeightedSamples(x (n, d), log_weights (n,), log_q (n,)).
         """
         n = self.config.samples if n is None else n
-        draw = jax.jit(partial(self._push, n=min(n, _BATCH)))
-        return sample_in_batches(lambda k: draw(state.best_params, k), key, n, min(n, _BATCH))
+        batch = min(n, _BATCH)
+        return sample_in_batches(lambda k: self._draw(state.best_params, k, n=batch), key, n, batch)
 
     def log_density(self, state: TrainState, x: Any) -> Array:
         """Log density of the trained flow at points x (n, d), by reverse transport; shape (n,).
@@ -127,10 +129,7 @@ class Sampler:
         if x.ndim != 2 or x.shape[1] != self.target.dim:
             raise ShapeError(f"log_density: x: expected shape (n, {self.target.dim}); got {x.shape}")
 
-        def density(params: Params, x: Array) -> Array:
-            return log_density_of(self._field(params), self.prior, x, transport=self._transport)
-
-        return jax.jit(density)(state.best_params, x)
+        return self._density(state.best_params, x)
 
     def summarize(self, samples: WeightedSamples, key: Array | None = None) -> Summary:
         """Log Z, ESS, ELBO, mode weights and more, each with a standard error."""
@@ -186,6 +185,9 @@ class Sampler:
             self._field(params), self.prior, self.target.log_density, key, n,
             transport=self._transport, dtype=self.config.dtype,
         )  # fmt: skip
+
+    def _log_density(self, params: Params, x: Array) -> Array:
+        return log_density_of(self._field(params), self.prior, x, transport=self._transport)
 
     def _score(self, params: Params, key: Array) -> dict[str, Array]:
         """ESS and log Z on fresh samples; samples without a finite weight count as weight zero here."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax
+from jaxtyping import Float
 
 Array = jax.Array
 Drift = Callable[[Array, Array], Array]
@@ -15,8 +16,8 @@ Drift = Callable[[Array, Array], Array]
 class Points(NamedTuple):
     """Collocation points."""
 
-    x: Array  # (n, d)
-    t: Array  # (n,)
+    x: Float[Array, "n d"]
+    t: Float[Array, " n"]
 
 
 class Collocation(Protocol):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from transjet.ops._jet import Jet, JetSpec, StreamForm
 from transjet.ops._operands import JetStatic, Layers, split
@@ -18,8 +19,8 @@ Array = jax.Array
 class DivergenceJet(NamedTuple):
     """Jet of a vector network at n points in d coordinates."""
 
-    value: Array  # (n, d)
-    divergence: Array  # (n,)
+    value: Float[Array, "n d"]
+    divergence: Float[Array, " n"]
 
 
 def _trace(tangents: Array, weight: Array, directions: Array | None) -> Array:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from transjet.ops._jet import Jet, JetSpec, StreamForm
 from transjet.ops._operands import JetStatic, Layers, split
@@ -19,9 +20,9 @@ Array = jax.Array
 class GradientJet(NamedTuple):
     """First-order jet of a scalar network at n points in d coordinates."""
 
-    value: Array  # (n,)
-    dt: Array  # (n,)
-    grad: Array  # (n, d)
+    value: Float[Array, " n"]
+    dt: Float[Array, " n"]
+    grad: Float[Array, "n d"]
 
 
 def reverse_sweep(layers: Layers, activation: Sequence[str], z: Array) -> tuple[Array, Array]:

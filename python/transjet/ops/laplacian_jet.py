@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from transjet.ops._jet import Jet, JetSpec, StreamForm
 from transjet.ops._operands import JetStatic, Layers, split
@@ -19,10 +20,10 @@ Array = jax.Array
 class LaplacianJet(NamedTuple):
     """Second-order jet of a scalar network at n points in d coordinates."""
 
-    value: Array  # (n,)
-    dt: Array  # (n,)
-    grad: Array  # (n, d)
-    laplacian: Array  # (n,)
+    value: Float[Array, " n"]
+    dt: Float[Array, " n"]
+    grad: Float[Array, "n d"]
+    laplacian: Float[Array, " n"]
 
 
 def _reference(static: JetStatic, *operands: Array) -> tuple[Array, ...]:

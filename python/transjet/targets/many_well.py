@@ -65,7 +65,8 @@ def many_well(dim: int, wells: int, delta: float, *, name: str | None = None, pr
         mean=np.zeros(dim),
         std=np.where(np.arange(dim) < wells, math.sqrt(well.variance), 1.0),
         prior_std=prior_std,
-        description=f"{wells} double wells (delta {well.delta:g}) times {dim - wells} standard Gaussians",
+        description=f"{wells} double wells (delta {well.delta:g})"
+        + (f" times {dim - wells} standard Gaussians" if dim > wells else ""),
     )
 
 
