@@ -6,6 +6,7 @@ import dataclasses
 import math
 import tomllib
 
+import numpy as np
 import pytest
 
 from transjet.config import ModelConfig, PhaseConfig, RunConfig
@@ -77,13 +78,16 @@ NUMBERS = [
     *[(ModelConfig, name, "model.") for name in ("width", "depth", "input_scale")],
     *[(PhaseConfig, name, "plan.") for name in ("points", "damping", "learning_rate", "cloud", "refresh")],
 ]
+INTEGERS = ("samples", "transport_steps", "score_samples", "score_every", "checkpoint_every", "iterations", "points")
+INTEGERS += ("refresh", "width", "depth")
 SHARES = ("momentum", "background_start", "background_end", "noisy")
 
 
 @pytest.mark.parametrize(("kind", "name", "prefix"), NUMBERS)
 @pytest.mark.parametrize("value", [0, -1, math.nan, math.inf])
 def test_sizes_are_positive(kind, name, prefix, value):
-    with pytest.raises(ConfigError, match=f"^{prefix}{name}: expected a positive number; got {value}$"):
+    wanted = "int" if name in INTEGERS and isinstance(value, float) else "a positive number"
+    with pytest.raises(ConfigError, match=rf"^{prefix}{name}: expected {wanted}; got {value}(\.0)?$"):
         kind(**{name: value})
 
 
@@ -93,6 +97,7 @@ def test_sizes_are_positive(kind, name, prefix, value):
         *[(PhaseConfig, {name: v}) for name in ("robust", "noise", "spread") for v in (-0.1, math.nan, math.inf)],
         *[(PhaseConfig, {name: v}) for name in SHARES for v in (-0.1, 1.1, math.nan)],
         *[(PhaseConfig, {"adapt": v}) for v in (0.5, math.nan, math.inf)],
+        (PhaseConfig, {"momentum": 1.0}),
         (PhaseConfig, {"particles": -1}),
         (PhaseConfig, {"optimiser": "newton"}),
         (PhaseConfig, {"collocation": "grid"}),
@@ -110,3 +115,35 @@ def test_values_out_of_range_name_the_option(kind, options):
     (name,) = options
     with pytest.raises(ConfigError, match=rf"{name}: expected"):
         kind(**options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        (RunConfig, {"samples": "3"}, "samples: expected int; got '3'"),
+        (RunConfig, {"samples": 10.5}, "samples: expected int; got 10.5"),
+        (RunConfig, {"samples": True}, "samples: expected int; got True"),
+        (RunConfig, {"sigma": None}, "sigma: expected float; got None"),
+        (RunConfig, {"dtype": np.float32}, "dtype: expected str; got <class"),
+        (RunConfig, {"model": {}}, "model: expected ModelConfig; got {}"),
+        (RunConfig, {"plan": PhaseConfig()}, "plan: expected tuple; got PhaseConfig"),
+        (RunConfig, {"plan": ({},)}, "plan.0: expected PhaseConfig; got {}"),
+        (PhaseConfig, {"momentum": "a"}, "plan.momentum: expected float; got 'a'"),
+        (PhaseConfig, {"noise": 1j}, "plan.noise: expected float; got 1j"),
+        (PhaseConfig, {"optimiser": 3}, "plan.optimiser: expected str; got 3"),
+        (PhaseConfig, {"refresh": 1.0}, "plan.refresh: expected int; got 1.0"),
+        (ModelConfig, {"width": "64"}, "model.width: expected int; got '64'"),
+        (ModelConfig, {"input_scale": False}, "model.input_scale: expected float; got False"),
+    ],
+)
+def test_values_of_another_type_name_the_option(kind, options, message):
+    with pytest.raises(ConfigError) as caught:
+        kind(**options)
+    assert str(caught.value).startswith(message)
+
+
+def test_numbers_become_pythons_own():
+    config = RunConfig(samples=np.int64(5), sigma=np.float32(0.5), prior_std=2)
+    assert [type(v) for v in (config.samples, config.sigma, config.prior_std)] == [int, float, float]
+    assert config == RunConfig(samples=5, sigma=0.5, prior_std=2.0)
+    assert RunConfig.from_dict({"sigma": np.float64(0.5)}) == RunConfig(sigma=0.5)

@@ -29,10 +29,15 @@ def test_quickstart_runs(capsys):
 
 def test_tables_name_every_target_and_backend():
     for name in (*targets.names(), *BACKENDS):
-        assert f"| `{name}`" in README or f"`{name}`," in README, name
+        assert f"| `{name}`" in README or f"`, `{name}`" in README, name
 
 
 def test_every_linked_file_exists():
     root = Path(__file__).parent.parent
     for link in re.findall(r"\]\(([^)#]+)\)", README):
         assert link.startswith("http") or (root / link).exists(), link
+
+
+def test_the_test_command_is_what_ci_runs():
+    (command,) = re.findall(r"pip install '\.\[test\]' && (.*)", README)
+    assert command in (Path(__file__).parent.parent / ".ci" / "run").read_text(encoding="utf-8")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax.numpy as jnp
 import pytest
 
@@ -50,3 +52,16 @@ def test_recipes_follow_the_size_of_the_target(dim):
     assert large.model.input_scale == pytest.approx(10 * small.model.input_scale)
     assert large.plan[0].noise == pytest.approx(10 * small.plan[0].noise)
     assert large.prior_std == small.prior_std == 0.0, "which stands for the target's own"
+
+
+def test_a_target_of_ones_own_that_bears_a_name_of_the_zoo_gets_the_general_rule():
+    for name in recipes._OVERRIDES:
+        own = dataclasses.replace(get(name))
+        assert recipe(own) == recipes._general(own) != recipe(get(name))
+
+
+def test_the_noise_of_tuned_targets():
+    assert {name: recipe(get(name)).plan[0].noise for name in ("gmm-grid", "many-well-5")} == {
+        "gmm-grid": pytest.approx(0.21), "many-well-5": 0.14,
+    }  # fmt: skip
+    assert Sampler(get("many-well-5")).prior.std == 1.5

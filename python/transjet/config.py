@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -32,6 +33,20 @@ def _not_negative(name: str, value: float) -> None:
         raise ConfigError(f"{name}: expected 0 or more; got {value!r}")
 
 
+def _typed(name: str, kind: type, value: Any) -> Any:
+    """The value as a `kind`; whole numbers serve as floats, NumPy's numbers as Python's."""
+    number = {int: numbers.Integral, float: numbers.Real}.get(kind, kind)
+    if type(value) is bool or not isinstance(value, number):
+        raise ConfigError(f"{name}: expected {kind.__name__}; got {value!r}")
+    return value if number is kind else kind(value)
+
+
+def _check_types(config: Any, prefix: str = "") -> None:
+    """Every field has the type of its default."""
+    for f in fields(config):
+        object.__setattr__(config, f.name, _typed(prefix + f.name, type(f.default), getattr(config, f.name)))
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """Both networks, drift and potential.
@@ -51,6 +66,7 @@ class ModelConfig:
     time_frequencies: int = 0
 
     def __post_init__(self) -> None:
+        _check_types(self, "model.")
         for name in ("width", "depth", "input_scale"):
             _positive(f"model.{name}", getattr(self, name))
         _not_negative("model.time_frequencies", self.time_frequencies)
@@ -67,7 +83,7 @@ class PhaseConfig:
         points: collocation points a step.
         damping: initial Levenberg-Marquardt damping.
         adapt: factor of its adaptation; 1 keeps it constant.
-        momentum: SPRING momentum; 0 is plain Gauss-Newton.
+        momentum: SPRING momentum, below 1; 0 is plain Gauss-Newton.
         robust: residuals beyond this many times their median size count linearly; 0: quadratically, like all others.
         learning_rate: of adam.
         collocation: "uniform" in the target's box, "gaussian", along "trajectories" of the current flow, or a "mixture"
@@ -103,14 +119,17 @@ class PhaseConfig:
     refresh: int = 1
 
     def __post_init__(self) -> None:
+        _check_types(self, "plan.")
         _one_of("plan.optimiser", self.optimiser, OPTIMISERS)
         _one_of("plan.collocation", self.collocation, COLLOCATIONS)
         _one_of("plan.background", self.background, COLLOCATIONS[:2])
         for name in ("iterations", "points", "damping", "learning_rate", "cloud", "refresh"):
             _positive(f"plan.{name}", getattr(self, name))
-        for name in ("momentum", "background_start", "background_end", "noisy"):
+        for name in ("background_start", "background_end", "noisy"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"plan.{name}: expected a number between 0 and 1; got {getattr(self, name)!r}")
+        if not 0 <= self.momentum < 1:
+            raise ConfigError(f"plan.momentum: expected 0 or more, and less than 1; got {self.momentum!r}")
         for name in ("robust", "particles", "noise", "spread"):
             _not_negative(f"plan.{name}", getattr(self, name))
         if not 1 <= self.adapt < math.inf:
@@ -150,6 +169,9 @@ class RunConfig:
     plan: tuple[PhaseConfig, ...] = field(default=(PhaseConfig(),))
 
     def __post_init__(self) -> None:
+        _check_types(self)
+        for index, phase in enumerate(self.plan):
+            _typed(f"plan.{index}", PhaseConfig, phase)
         _one_of("equation", self.equation, EQUATIONS)
         _one_of("dtype", self.dtype, ("float32", "float64"))
         _one_of("backend", self.backend, ("auto", *BACKENDS))
@@ -182,7 +204,7 @@ class RunConfig:
         Raises:
             ConfigError: an unknown option (the nearest known one is named), a wrong type or a value out of range.
         """
-        return _overlay(base or RunConfig(), table, "")
+        return _overlay(RunConfig() if base is None else base, table, "")
 
 
 def _overlay(base: Any, table: Any, prefix: str) -> Any:
@@ -207,12 +229,7 @@ def _convert(name: str, current: Any, value: Any) -> Any:
             raise ConfigError(f"{name}: expected a list of tables; got {value!r}")
         bases = [*current, *[current[-1]] * len(value)]
         return tuple(_overlay(b, v, f"{name}.{i}.") for i, (b, v) in enumerate(zip(bases, value, strict=False)))
-    kind = type(current)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) is not kind:
-        raise ConfigError(f"{name}: expected {kind.__name__}; got {value!r}")
-    return value
+    return _typed(name, type(current), value)
 
 
 __all__ = ["COLLOCATIONS", "EQUATIONS", "OPTIMISERS", "ModelConfig", "PhaseConfig", "RunConfig"]

@@ -6,6 +6,8 @@ exception that a caller unaware of transjet would catch.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class TransjetError(Exception):
     """Base of all errors raised by transjet."""
@@ -21,6 +23,10 @@ class DTypeError(TransjetError, TypeError):
 
 class BackendError(TransjetError, RuntimeError):
     """A backend was asked for by name and cannot run here, or the compiled core does not fit the running jaxlib."""
+
+
+class ShardingError(TransjetError, ValueError):
+    """An array is sharded in a way that an operation cannot follow."""
 
 
 class ConfigError(TransjetError, ValueError):
@@ -40,4 +46,16 @@ class OutputError(TransjetError, OSError):
 
 
 class TrainingError(TransjetError, RuntimeError):
-    """Training cannot go on; the last good state is kept and named in the message."""
+    """Training cannot go on; the last good state is kept.
+
+    Args:
+        *args: the message.
+        state: the last good state, if there is one.
+
+    Attributes:
+        state: as given.
+    """
+
+    def __init__(self, *args: Any, state: Any = None) -> None:
+        super().__init__(*args)
+        self.state = state

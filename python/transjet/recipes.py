@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from transjet.config import ModelConfig, PhaseConfig, RunConfig
-from transjet.targets import Target
+from transjet.targets import Target, get
 
 _LOW_DIMENSION = 8  # up to here uniform points in a box cover the region of interest
 
 # Where the general rule is not the best known setting. Keys are names of the zoo.
 _OVERRIDES: dict[str, dict[str, object]] = {
     "gmm-grid": {"plan": [{"iterations": 100}]},
-    "many-well-5": {"prior_std": 1.5},
+    "many-well-5": {"plan": [{"noise": 0.14}]},
 }
 
 
@@ -46,7 +46,7 @@ def _general(target: Target) -> RunConfig:
         points=768,
         damping=0.05,
         momentum=0.0,
-        iterations=450,
+        iterations=700,
         refresh=2,
     )
     return RunConfig(
@@ -71,4 +71,8 @@ def recipe(target: Target) -> RunConfig:
     Returns:
         Its configuration; overlay options with `RunConfig.from_dict(options, recipe(target))`.
     """
-    return RunConfig.from_dict(_OVERRIDES.get(target.name, {}), _general(target))
+    general = _general(target)
+    # A user's own target may bear a name of the zoo; what is known of that one does not hold for it.
+    if target.name in _OVERRIDES and get(target.name) is target:
+        return RunConfig.from_dict(_OVERRIDES[target.name], general)
+    return general

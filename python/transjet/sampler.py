@@ -12,7 +12,7 @@ import numpy as np
 from transjet.collocation import Collocation, GaussianCloud, Mixture, Trajectories, UniformBox
 from transjet.config import PhaseConfig, RunConfig
 from transjet.equations import Equation, Params, continuity, fokker_planck
-from transjet.errors import ConfigError, ShapeError
+from transjet.errors import ConfigError, DTypeError, ShapeError
 from transjet.metrics import Summary, summarize
 from transjet.models import MLP, DivergenceJet, TimeFeatures
 from transjet.optim import DualGaussNewton, Optimiser, PrimalGaussNewton, StepInfo, adam
@@ -24,6 +24,27 @@ from transjet.transport import WeightedSamples, log_density_of, ode_transport, p
 
 Array = jax.Array
 _BATCH = 8192  # particles transported at once when sampling
+
+
+def _check_key(key: Any) -> None:
+    """A single key, typed or of the legacy kind."""
+    dtype = getattr(key, "dtype", None)
+    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key) and key.shape == ()
+    if not typed and not (dtype == jnp.uint32 and key.shape == jax.random.PRNGKey(0).shape):
+        raise ConfigError(f"init: key: expected one JAX random key; got {key!r}; make one by jax.random.key(seed)")
+
+
+def _points(x: Any, dim: int) -> Any:
+    """Real numbers of shape (n, dim)."""
+    try:
+        x = x if isinstance(x, jax.Array) else np.asarray(x)
+    except ValueError as error:
+        raise ShapeError(f"log_density: x: expected shape (n, {dim}); got rows of different lengths") from error
+    if not (jnp.issubdtype(x.dtype, np.floating) or jnp.issubdtype(x.dtype, np.integer)):
+        raise DTypeError(f"log_density: x: expected real numbers; got {x.dtype}; pass a float array")
+    if x.ndim != 2 or x.shape[1] != dim:
+        raise ShapeError(f"log_density: x: expected shape (n, {dim}); got {x.shape}")
+    return x
 
 
 def _optimiser(phase: PhaseConfig) -> Optimiser:
@@ -68,7 +89,7 @@ class Sampler:
         config: how; None: the target's recipe.
 
     Raises:
-        ConfigError: options that do not fit the target.
+        ConfigError: something else than a Target and a RunConfig, or options that do not fit the target.
 
     Attributes:
         target: as given.
@@ -79,8 +100,17 @@ class Sampler:
     """
 
     def __init__(self, target: Target, config: RunConfig | None = None) -> None:
+        if not isinstance(target, Target):
+            raise ConfigError(
+                f"Sampler: target: expected a Target; got {target!r}; get('name') gives one of the zoo, and "
+                "from_log_density(fn, dim) makes one of a function"
+            )
+        if config is not None and not isinstance(config, RunConfig):
+            raise ConfigError(
+                f"Sampler: config: expected a RunConfig or None; got {config!r}; RunConfig.from_dict makes one"
+            )
         self.target = target
-        self.config = config or recipe(target)
+        self.config = recipe(target) if config is None else config
         self.prior = GaussianPrior(target.dim, self.config.prior_std or target.prior_std)
         self._path = BoundaryPath(self.prior, target.log_density)
         self._drift = self._network(target.dim)
@@ -92,7 +122,12 @@ class Sampler:
         self._density = jax.jit(self._log_density)
 
     def init(self, key: Array) -> TrainState:
-        """A fresh state; the whole run is a function of `key`."""
+        """A fresh state; the whole run is a function of `key`.
+
+        Raises:
+            ConfigError: `key` is not a JAX random key.
+        """
+        _check_key(key)
         return self.trainer.init(key)
 
     def step(self, state: TrainState) -> tuple[TrainState, StepInfo]:
@@ -114,9 +149,12 @@ class Sampler:
 
         Returns:
             WeightedSamples(x (n, d), log_weights (n,), log_q (n,)).
+
+        Raises:
+            ConfigError: n is not a whole number, or below 1.
         """
         n = self.config.samples if n is None else n
-        batch = min(n, _BATCH)
+        batch = min(n, _BATCH) if isinstance(n, (int, np.integer)) else _BATCH  # what is no number is refused below
         return sample_in_batches(lambda k: self._draw(state.best_params, k, n=batch), key, n, batch)
 
     def log_density(self, state: TrainState, x: Any) -> Array:
@@ -124,11 +162,9 @@ class Sampler:
 
         Raises:
             ShapeError: x is not (n, d).
+            DTypeError: x does not hold real numbers.
         """
-        x = jnp.asarray(x, self.config.dtype)
-        if x.ndim != 2 or x.shape[1] != self.target.dim:
-            raise ShapeError(f"log_density: x: expected shape (n, {self.target.dim}); got {x.shape}")
-
+        x = jnp.asarray(_points(x, self.target.dim), self.config.dtype)
         return self._density(state.best_params, x)
 
     def summarize(self, samples: WeightedSamples, key: Array | None = None) -> Summary:

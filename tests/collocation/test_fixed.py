@@ -74,6 +74,8 @@ def test_cloud_is_gaussian() -> None:
         ((0.0, 1.0), (1.0, 1.0), ConfigError, "box: expected lower < upper in every coordinate"),
         ((0.0, 2.0), (1.0, 1.0), ConfigError, "box: expected lower < upper in every coordinate"),
         ((0.0,), (float("nan"),), ConfigError, "box: expected lower < upper in every coordinate"),
+        ((0.0, 0.0), (1.0, float("inf")), ConfigError, r"box: expected finite corners; got .*inf\). Cut it"),
+        ((-float("inf"),), (1.0,), ConfigError, r"box: expected finite corners; got \(-inf,\)"),
     ],
 )
 def test_boxes_without_volume_are_refused(lower: Any, upper: Any, error: Any, message: str) -> None:

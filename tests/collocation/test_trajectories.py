@@ -77,6 +77,15 @@ def test_a_particle_without_a_finite_drift_stays_where_it_is(bad: float) -> None
     assert np.all(path[-1, [0, 2]] != path[0, [0, 2]])
 
 
+def test_one_coordinate_without_a_finite_drift_holds_back_its_whole_particle() -> None:
+    def drift(x: Any, t: Any) -> Any:
+        return x.at[1, 0].set(jnp.nan)
+
+    path = np.asarray(Trajectories(PRIOR, 3, 4).refresh(KEY, drift, jnp.float32))
+    np.testing.assert_array_equal(path[:, 1], np.broadcast_to(path[0, 1], (5, 2)))
+    assert np.all(path[-1, [0, 2]] != path[0, [0, 2]])
+
+
 def test_particles_that_run_away_are_stopped() -> None:
     path = np.asarray(Trajectories(PRIOR, 3, 16, radius=10.0).refresh(KEY, lambda x, t: 1e3 * x, jnp.float32))
     np.testing.assert_array_equal(np.abs(path[-1]), 10.0)

@@ -37,7 +37,7 @@ EQUATIONS: dict[str, Equation] = {
         {"u": Unknown(NETWORKS[1], "laplacian_jet")},
         burgers,
         {"viscosity": 0.1, "source": 2.0},
-        lambda points: jnp.cos(points.x[:, 0]),
+        data=lambda points: jnp.cos(points.x[:, 0]),
     ),
 }
 

@@ -99,12 +99,17 @@ def test_jets_take_the_models_backend() -> None:
         ({"outputs": -1}, "MLP: outputs: expected a positive integer; got -1"),
         ({"hidden": (3, 0)}, r"MLP: hidden\[1\]: expected a positive integer; got 0"),
         ({"hidden": ("3",)}, r"MLP: hidden\[0\]: expected a positive integer; got '3'"),
+        ({"hidden": 64}, "MLP: hidden: expected a tuple of widths, one a layer; got 64"),
+        ({"activation": "relu"}, "MLP: activation: expected one of tanh.*; got 'relu'"),
+        ({"activation": ("tanh", "relu", "sin")}, "MLP: activation: expected one of tanh.*; got 'relu'"),
+        ({"activation": ("tanh",) * 2}, r"MLP: activation: expected one name, or 3 .*; got 2 names"),
+        ({"activation": None}, "MLP: activation: expected one of tanh.*; got None"),
         ({"input_scale": 0.0}, "MLP: input_scale: expected a positive number; got 0.0"),
         ({"output_scale": float("nan")}, "MLP: output_scale: expected a positive number; got nan"),
         ({"output_scale": float("inf")}, "MLP: output_scale: expected a positive number; got inf"),
     ],
 )
-def test_impossible_sizes_are_refused(options: dict[str, Any], message: str) -> None:
+def test_impossible_networks_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         MLP(**({"dim": 2, "outputs": 1} | options))
 
@@ -113,9 +118,3 @@ def test_points_of_another_dimension_are_refused() -> None:
     model = MLP(2, 1, (3,))
     with pytest.raises(ShapeError, match=r"layers\[0\]\[0\] \(W\): expected 4 rows"):
         model.jet("gradient_jet", model.init(jax.random.key(0)), *points(2, 3, "float32"))
-
-
-def test_an_unknown_activation_is_refused() -> None:
-    model = MLP(2, 1, (3,), "relu")
-    with pytest.raises(ConfigError, match="activation: expected one of tanh.*; got 'relu'"):
-        model.jet("gradient_jet", model.init(jax.random.key(0)), *points(2, 2, "float32"))

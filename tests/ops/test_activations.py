@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from jet_oracle import FUNCTIONS
 
 from transjet import ops
+from transjet.errors import ConfigError
 from transjet.ops.activations import value_and_derivatives
 
 Z = np.concatenate([np.linspace(-6, 6, 49), [-30.0, -1e-3, 0.0, 1e-3, 30.0]])
@@ -59,3 +62,11 @@ def test_no_derivative_overflows_far_from_zero(name: str) -> None:
     far = jnp.array([-1e4, -100.0, 100.0, 1e4], jnp.float32)
     for part in value_and_derivatives(name, far):
         assert np.isfinite(part).all()
+
+
+@pytest.mark.parametrize("name", ["relu", "Tanh", "", None, ["tanh"]])
+@pytest.mark.parametrize("call", [ops.activate, value_and_derivatives])
+def test_unknown_names_are_refused(call: Any, name: Any) -> None:
+    with pytest.raises(ConfigError, match=r"activation: expected one of tanh, .*; got ") as caught:
+        call(name, jnp.zeros(3))
+    assert str(caught.value).endswith(repr(name))

@@ -60,3 +60,8 @@ def test_counts_below_one_are_refused(count: int, dim: int) -> None:
 def test_unknown_kind_is_refused() -> None:
     with pytest.raises(ConfigError, match="kind: expected 'rademacher' or 'normal'; got 'uniform'"):
         ops.hutchinson_directions(KEY, 2, 3, kind="uniform")
+
+
+def test_a_negative_number_of_points_is_refused() -> None:
+    with pytest.raises(ConfigError, match="points: expected None, or at least 0; got -1"):
+        ops.hutchinson_directions(KEY, 2, 3, points=-1)

@@ -48,7 +48,7 @@ def z_scores(values: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 def test_names_and_prior_suggestions():
     assert targets.names() == NAMES
-    suggested = {"gmm-grid": 3.0, "many-well-5": 2.0, "many-well-50": 1.0}
+    suggested = {"gmm-grid": 3.0, "many-well-5": 1.5, "many-well-50": 1.0}
     assert {name: targets.get(name).prior_std for name in suggested} == suggested
 
 

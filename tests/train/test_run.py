@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from transjet.errors import TrainingError
+from transjet.errors import ConfigError, TrainingError
 from transjet.optim import Outcome, StepInfo
 from transjet.train import Phase, run
 
@@ -130,7 +130,7 @@ def test_too_many_rejections_in_a_row_end_the_run() -> None:
             on_checkpoint=lambda state, seconds: saved.append(state),
         )
     assert Outcome.NO_DESCENT.remedy in str(caught.value)
-    assert caught.value.state == saved[-1]  # type: ignore[attr-defined]
+    assert caught.value.state == saved[-1]
     assert (saved[-1].iteration, saved[-1].streak) == (7, 3)
     assert [record.iteration for record in records] == list(range(1, 8))
 
@@ -170,3 +170,24 @@ def test_other_errors_pass_through_after_a_checkpoint() -> None:
     with pytest.raises(ZeroDivisionError):
         run(Counter(), State(), on_record=fail, on_checkpoint=lambda state, seconds: saved.append(state.iteration))
     assert saved == [1]
+
+
+# --- malformed calls ---
+
+
+@pytest.mark.parametrize("name", ["score_every", "checkpoint_every", "patience"])
+@pytest.mark.parametrize("value", [0, -1, 2.0, "3", None, True])
+def test_intervals_are_whole_and_positive(name: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=rf"run: {name}: expected a whole number of at least 1; got {value!r}"):
+        run(Counter(), State(), **{name: value})
+
+
+@pytest.mark.parametrize("value", [-1, 2.0, "3", False])
+def test_iterations_are_whole(value: Any) -> None:
+    with pytest.raises(ConfigError, match=rf"run: iterations: expected a whole number of at least 0; got {value!r}"):
+        run(Counter(), State(), iterations=value)
+
+
+def test_numpys_whole_numbers_serve_as_counts() -> None:
+    assert run(Counter(), State(), iterations=np.int64(0)).history == []  # type: ignore[arg-type]
+    assert len(run(Counter(), State(), iterations=np.int64(2), score_every=np.int32(1)).history) == 2  # type: ignore[arg-type]

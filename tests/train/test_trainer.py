@@ -10,13 +10,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from transjet.collocation import GaussianCloud, Mixture, Trajectories, UniformBox
 from transjet.equations import continuity
 from transjet.errors import ConfigError, TrainingError
 from transjet.models import MLP
-from transjet.optim import DualGaussNewton, Outcome, PrimalGaussNewton, adam
+from transjet.optim import DualGaussNewton, FirstOrder, Outcome, PrimalGaussNewton, adam
 from transjet.paths import BoundaryPath, GaussianPrior
 from transjet.train import Phase, Trainer, TrainState, run
 
@@ -112,6 +113,19 @@ def test_a_resumed_run_is_the_uninterrupted_one(trainer: Trainer, start: TrainSt
     np.testing.assert_array_equal(figures(first.history + rest.history), figures(whole.history))
 
 
+def test_every_step_draws_points_of_its_own() -> None:
+    resting = make((Phase(FirstOrder(optax.set_to_zero()), GaussianCloud(1), 9, 5),))
+    states = [resting.init(jax.random.key(0))]
+    losses = []
+    for _ in range(5):
+        state, info = resting.step(states[-1])
+        states.append(state)
+        losses.append(float(info.loss))
+    jax.tree.map(np.testing.assert_array_equal, states[0].params, states[-1].params)
+    assert len(set(losses)) == 5
+    assert float(resting.step(states[2])[1].loss) == losses[2]
+
+
 def test_training_helps(trainer: Trainer, start: TrainState) -> None:
     result = run(trainer, start)
     losses = [record.loss for record in result.history]
@@ -193,15 +207,15 @@ def test_the_best_parameters_are_kept(trainer: Trainer, start: TrainState) -> No
         params = state.params | {"log_z": jnp.float32(log_z)}
         return trainer.evaluate(state._replace(params=params))[0]
 
-    assert float(start.best_ess) == -1
+    assert float(start.best_score) == -np.inf
     state = scored(start, 1.0)
     assert float(state.best_params["log_z"]) == 1.0
     worse = scored(state, -2.0)
     assert (float(worse.params["log_z"]), float(worse.best_params["log_z"])) == (-2.0, 1.0)
-    assert float(worse.best_ess) == float(state.best_ess)
+    assert float(worse.best_score) == float(state.best_score)
     better = scored(worse, 3.0)
     assert float(better.best_params["log_z"]) == 3.0
-    assert float(better.best_ess) > float(state.best_ess)
+    assert float(better.best_score) > float(state.best_score)
     lost = scored(better, float("nan"))
     assert float(lost.best_params["log_z"]) == 3.0
 

@@ -108,3 +108,9 @@ def test_batches_add_up(n: int, batch: int, calls: int) -> None:
 def test_no_samples_are_refused(n: int, batch: int) -> None:
     with pytest.raises(ConfigError, match=f"sample: expected n and batch of at least 1; got {n} and {batch}"):
         sample_in_batches(lambda key: (), jax.random.key(0), n, batch)
+
+
+@pytest.mark.parametrize(("n", "batch"), [(10.5, 4), ("3", 4), (4, 2.0), (True, 4), (None, 4)])
+def test_counts_that_are_not_whole_are_refused(n: Any, batch: Any) -> None:
+    with pytest.raises(ConfigError, match=f"sample: expected whole numbers n and batch; got {n!r} and {batch!r}"):
+        sample_in_batches(lambda key: (), jax.random.key(0), n, batch)

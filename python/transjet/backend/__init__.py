@@ -1,7 +1,7 @@
 """Dispatch: the one package that knows about FFI, CUDA, Triton and JAX versions."""
 
 from transjet.backend import cpu as cpu  # registers its kernels
-from transjet.backend.primitive import BoundOperation, make_varying
+from transjet.backend.primitive import BoundOperation, full_precision, make_varying
 from transjet.backend.reference import Operation
 from transjet.backend.registry import (
     BACKENDS,
@@ -23,6 +23,7 @@ __all__ = [
     "Operation",
     "Request",
     "availability",
+    "full_precision",
     "kernels",
     "make_varying",
     "register_kernel",

@@ -8,9 +8,10 @@ the one has no transpose of its own, the other no forward mode.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Callable, Sequence
-from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.extend.backend
@@ -22,8 +23,10 @@ from transjet.backend import reference
 from transjet.backend.reference import Operation, merge, negate, pick
 from transjet.backend.registry import Request
 from transjet.backend.select import Choice, choose, requested
+from transjet.errors import ShardingError
 
 Array = jax.Array
+T = TypeVar("T")
 _KERNEL_PLATFORMS = ("cpu", "cuda")
 
 
@@ -54,6 +57,32 @@ def make_varying(operands: Sequence[Array]) -> list[Array]:
     return [cast(a) for a in operands]
 
 
+def _refuse_explicit_sharding(name: str, operands: Sequence[Array]) -> None:
+    """A primitive does not know how a mesh with explicit axes would shard its gradients.
+
+    Raises:
+        ShardingError: an operand is sharded over explicit mesh axes.
+    """
+    for operand in operands:
+        spec = jax.typeof(operand).sharding.spec
+        if any(axis is not None for axis in spec):
+            raise ShardingError(
+                f"{name}: expected operands without explicit sharding; got one sharded as {spec}. Call it inside "
+                "jax.shard_map, or make the mesh with axis_types=(jax.sharding.AxisType.Auto,)"
+            )
+
+
+def full_precision(function: Callable[..., T]) -> Callable[..., T]:
+    """Make every matrix product traced inside full float32: a GPU's default would round operands to tf32."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> T:
+        with jax.default_matmul_precision("highest"):
+            return function(*args, **kwargs)
+
+    return wrapped
+
+
 class BoundOperation:
     """An operation bound to JAX. Call it with its static settings and operands.
 
@@ -62,7 +91,7 @@ class BoundOperation:
     """
 
     def __init__(self, op: Operation) -> None:
-        self.op = op
+        self.op = dataclasses.replace(op, reference=full_precision(op.reference))
         self.forward = self._primitive("forward", self._run_forward)
         self.tangent = self._primitive("tangent", self._run_tangent)
         self.cotangent = self._primitive("cotangent", self._run_cotangent)
@@ -75,6 +104,7 @@ class BoundOperation:
     def __call__(self, static: Any, operands: Sequence[Array], backend: str) -> list[Array]:
         """Run on the backend that `backend` ("auto" or a name) resolves to."""
         name = requested(backend)
+        _refuse_explicit_sharding(self.op.name, operands)
         if name not in ("auto", "xla"):
             self.explain(static, operands, name)  # raises with the reasons now, not inside the compiler
         return self.forward.bind(*make_varying(operands), static=static, wrt=(), backend=name)
@@ -103,7 +133,7 @@ class BoundOperation:
         primitive = Primitive(f"transjet_{self.op.name}{suffix}")
         primitive.multiple_results = True
 
-        @cache
+        @functools.cache
         def compiled(static: Any, wrt: tuple[bool, ...], backend: str) -> Callable[..., list[Array]]:
             return jax.jit(lambda *a: primitive.bind(*a, static=static, wrt=wrt, backend=backend))
 

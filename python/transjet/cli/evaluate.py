@@ -41,7 +41,7 @@ def execute(arguments: argparse.Namespace) -> int:
         key = stream_key(arguments.seed, "distances") if arguments.distances else None
         summary = sampler.summarize(samples, key)
     facts = {"seed": arguments.seed, "run_seed": record.seed, "checkpoint": arguments.checkpoint}
-    plain = {**figures(summary, target, record), **facts, "seconds": time.perf_counter() - began}
+    plain = {**figures(summary, record), **facts, "seconds": time.perf_counter() - began}
     run.write_metrics(plain, run.evaluation)
     print(summary.table())
     return 0

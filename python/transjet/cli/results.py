@@ -17,26 +17,22 @@ from transjet.targets import Target
 from transjet.transport import WeightedSamples
 
 
-def figures(summary: Summary, target: Target, record: RunRecord) -> dict[str, Any]:
+def figures(summary: Summary, record: RunRecord) -> dict[str, Any]:
     """Flat figures for a JSON file: those of the samples, and what they were made with.
 
     Args:
         summary: of the samples.
-        target: that was sampled.
         record: of the run.
 
     Returns:
-        Text, numbers, None and lists by name. `log_z_error` is the estimate minus the truth.
+        Text, numbers, None and lists by name.
     """
-    plain = summary.to_json_dict()
-    if target.log_z is not None:
-        plain["log_z_error"] = plain["log_z"] - target.log_z
     report = collect()
     versions = report["versions"] | {"transjet": __version__}
     installed = {name: version for name, version in versions.items() if version != "not installed"}
     cpu, devices = report["cpu"], report["jax"]["devices"]
     return {
-        **plain,
+        **summary.to_json_dict(),
         "target": record.spec.target,
         "seed": record.seed,
         "dtype": record.config.dtype,

@@ -121,7 +121,7 @@ def _finish(session: Session, arguments: argparse.Namespace) -> None:
     run.write_samples(*samples)
     summary = sampler.summarize(samples)
     counts = {"iterations": iterations, **rejected(session.rejections)}
-    run.write_metrics({**figures(summary, sampler.target, record), **counts, **timings})
+    run.write_metrics({**figures(summary, record), **counts, **timings})
     if not arguments.quiet:
         print(summary.table())
     if not arguments.no_pictures:

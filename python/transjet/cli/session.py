@@ -117,14 +117,14 @@ class Session:
     def _on_checkpoint(self, state: TrainState, seconds: float) -> None:
         self._flush()  # first, so that no checkpoint is ahead of the history
         self.seconds = seconds
-        score = float(state.best_ess)
+        score = float(state.best_score)
         meta = {
             "transjet": __version__,
             "record": self.record.to_dict(),
             "seconds": seconds,
             "rejections": self.rejections,
         }
-        self._checkpoints.save(int(state.iteration), state, meta=meta, score=score if score >= 0 else None)
+        self._checkpoints.save(int(state.iteration), state, meta=meta, score=score if math.isfinite(score) else None)
 
     def _flush(self) -> None:
         if self._rows:

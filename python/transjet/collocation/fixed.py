@@ -25,7 +25,7 @@ class UniformBox:
 
     Raises:
         ShapeError: corners of different lengths.
-        ConfigError: a box without volume.
+        ConfigError: a box without volume, or without end.
     """
 
     lower: tuple[float, ...]
@@ -36,6 +36,11 @@ class UniformBox:
             raise ShapeError(f"box: expected corners of equal length; got {len(self.lower)} and {len(self.upper)}")
         if not np.all(np.asarray(self.lower) < np.asarray(self.upper)):
             raise ConfigError(f"box: expected lower < upper in every coordinate; got {self.lower} and {self.upper}")
+        if not np.isfinite([self.lower, self.upper]).all():
+            raise ConfigError(
+                f"box: expected finite corners; got {self.lower} and {self.upper}. Cut it where hardly any mass is "
+                "left, or use a cloud"
+            )
 
     def refresh(self, key: Array, drift: Drift, dtype: Any) -> tuple[()]:
         """Nothing to cache."""

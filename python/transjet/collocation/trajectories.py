@@ -64,8 +64,9 @@ class Trajectories:
         def step(x: Array, t: Array) -> tuple[Array, Array]:
             half = x + h / 2 * drift(x, jnp.full(x.shape[:1], t, dtype))
             moved = x + h * drift(half, jnp.full(x.shape[:1], t + h / 2, dtype))
-            # NaN would spread over the cache: a particle whose drift is not finite stays where it is.
-            moved = jnp.where(jnp.isfinite(moved), jnp.clip(moved, -self.radius, self.radius), x)
+            # NaN would spread over the cache: a particle whose drift is not finite stays where it is, as a whole.
+            finite = jnp.isfinite(moved).all(axis=-1, keepdims=True)
+            moved = jnp.where(finite, jnp.clip(moved, -self.radius, self.radius), x)
             return moved, moved
 
         _, path = jax.lax.scan(step, start, h * jnp.arange(self.steps, dtype=dtype))

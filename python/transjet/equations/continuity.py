@@ -36,5 +36,8 @@ def continuity(path: BoundaryPath, drift: MLP, potential: MLP, *, log_z: float =
         return v.dt + drift.divergence + jnp.sum(v.grad * drift.value, axis=1)
 
     unknowns = {"drift": Unknown(drift, "divergence_jet"), "potential": Unknown(potential, "gradient_jet")}
-    data = lambda points: path.data(points.x)  # noqa: E731
+
+    def data(points: Points) -> BoundaryData:
+        return path.data(points.x)
+
     return Equation(unknowns, assemble, {"log_z": log_z}, data=data, name="continuity")

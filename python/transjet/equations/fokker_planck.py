@@ -44,5 +44,8 @@ def fokker_planck(
         return transport - half * (jnp.sum(v.grad * v.grad, axis=1) + v.laplacian)
 
     unknowns = {"drift": Unknown(drift, "divergence_jet"), "potential": Unknown(potential, "laplacian_jet")}
-    data = lambda points: path.data(points.x, second_order=True)  # noqa: E731
+
+    def data(points: Points) -> BoundaryData:
+        return path.data(points.x, second_order=True)
+
     return Equation(unknowns, assemble, {"log_z": log_z}, data=data, name="fokker_planck")

@@ -32,7 +32,7 @@ class Summary:
         n_nonfinite: samples lost to NaN or infinity. They count as draws of weight zero in ``log_z`` and
             ``ess`` and are left out elsewhere.
         log_z: log of the mean weight.
-        log_z_error: |log_z - truth|.
+        log_z_error: log_z - truth, with its sign.
         ess: normalised effective sample size.
         elbo: mean log weight.
         eubo: mean log weight at exact samples, if their log weights were given.
@@ -131,7 +131,7 @@ def summarize(
         n=len(points),
         n_nonfinite=int(lost.sum()),
         log_z=log_z,
-        log_z_error=None if target.log_z is None else log_z._replace(value=abs(log_z.value - target.log_z)),
+        log_z_error=None if target.log_z is None else log_z._replace(value=log_z.value - target.log_z),
         ess=weights.ess(log_w, nonfinite="count"),
         elbo=weights.elbo(kept_log_w),
         eubo=None if log_w_reference is None else weights.eubo(log_w_reference),

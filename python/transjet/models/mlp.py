@@ -13,6 +13,7 @@ from transjet import ops
 from transjet.errors import ConfigError
 from transjet.models.time_features import TimeFeatures
 from transjet.ops import JETS
+from transjet.ops._operands import check_activation
 
 Array = jax.Array
 Layers = tuple[tuple[Array, Array], ...]
@@ -34,7 +35,7 @@ class MLP:
         backend: which backend computes its jets.
 
     Raises:
-        ConfigError: sizes or scales that are not positive.
+        ConfigError: sizes or scales that are not positive, an unknown activation, or the wrong number of them.
     """
 
     dim: int
@@ -48,6 +49,8 @@ class MLP:
     backend: str = "auto"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.hidden, (tuple, list)):
+            raise ConfigError(f"MLP: hidden: expected a tuple of widths, one a layer; got {self.hidden!r}")
         sizes = {
             "dim": self.dim,
             "outputs": self.outputs,
@@ -59,6 +62,7 @@ class MLP:
         for name, scale in (("input_scale", self.input_scale), ("output_scale", self.output_scale)):
             if not (math.isfinite(scale) and scale > 0):
                 raise ConfigError(f"MLP: {name}: expected a positive number; got {scale!r}")
+        check_activation("MLP", self.activation, len(self.hidden))
 
     def init(self, key: Array, dtype: Any = jnp.float32) -> Layers:
         """Random layers: weights N(0, 1/fan_in), biases zero, the last layer shrunk by `last_gain`."""
@@ -75,6 +79,7 @@ class MLP:
         tau, dtau = self.time(t)
         return x / jnp.asarray(self.input_scale, x.dtype), tau, dtau
 
+    @ops.full_precision
     def apply(self, layers: Layers, x: Array, t: Array) -> Array:
         """The network's values at x (n, d) and t (n,), shape (n, outputs)."""
         scaled, tau, _ = self.inputs(x, t)

@@ -5,7 +5,7 @@ All operations work under jit, grad, jvp, vmap, scan, checkpoint and shard_map, 
 
 from typing import Any
 
-from transjet.backend import BACKENDS, Choice, use_backend
+from transjet.backend import BACKENDS, Choice, full_precision, use_backend
 from transjet.errors import ConfigError
 from transjet.ops.activations import ACTIVATIONS
 from transjet.ops.activations import value as activate
@@ -13,6 +13,7 @@ from transjet.ops.directions import hutchinson_directions
 from transjet.ops.divergence_jet import DivergenceJet, divergence_jet
 from transjet.ops.gradient_jet import GradientJet, gradient_jet
 from transjet.ops.laplacian_jet import LaplacianJet, laplacian_jet
+from transjet.ops.null import explain as explain_null
 from transjet.ops.null import null
 from transjet.ops.products import JETS, Term, gauss_newton, gram, jacobian_product, jacobian_transpose_product
 
@@ -21,8 +22,8 @@ def explain(op: str, *args: Any, **kwargs: Any) -> Choice:
     """What would run for an operation's operands on the default platform, and why not something else.
 
     Args:
-        op: name of a jet, such as "laplacian_jet".
-        *args: its operands: layers, x, tau, dtau.
+        op: "null" or name of a jet, such as "laplacian_jet".
+        *args: its operands: layers, x, tau, dtau; an array for "null".
         **kwargs: its options, and `role`: "forward", "tangent" or "cotangent".
 
     Returns:
@@ -32,8 +33,10 @@ def explain(op: str, *args: Any, **kwargs: Any) -> Choice:
         ConfigError: an unknown operation or role.
         BackendError: a backend asked for by name cannot serve the call.
     """
+    if op == "null":
+        return explain_null(*args, **kwargs)
     if op not in JETS:
-        raise ConfigError(f"explain: op: expected one of {', '.join(JETS)}; got {op!r}")
+        raise ConfigError(f"explain: op: expected one of null, {', '.join(JETS)}; got {op!r}")
     return JETS[op].explain(*args, **kwargs)
 
 
@@ -49,6 +52,7 @@ __all__ = [
     "activate",
     "divergence_jet",
     "explain",
+    "full_precision",
     "gauss_newton",
     "gradient_jet",
     "gram",

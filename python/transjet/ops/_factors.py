@@ -12,13 +12,13 @@ needs, per layer, either the assembled rows (fan_in fan_out numbers a point) or 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from transjet.backend import make_varying
+from transjet.backend import full_precision, make_varying
 from transjet.ops._jet import StreamForm
 from transjet.ops._operands import Layers
 from transjet.ops._streams import propagate
@@ -119,15 +119,17 @@ def is_factored_cheaper(layer: LayerFactors, n: int) -> bool:
     return streams**2 * (fan_in + fan_out + 16) < fan_in * fan_out * (1 + streams / max(n, 1))
 
 
+@full_precision
 def gram_of(layers: Layers, activation: Sequence[str], form: StreamForm) -> Array:
     """J J^T (n, n) of one network's contribution, with respect to all its weights and biases."""
     n = form.x.shape[0]
     first, rest, biases = factors(layers, activation, form)
-    factored = [layer for layer in rest if is_factored_cheaper(layer, n)]
-    assembled = [first, *biases, *[assemble_rows(f) for f in rest if not is_factored_cheaper(f, n)]]
+    total = _symmetric(_dense(jnp.concatenate([first, *biases], axis=1)), n)
+    for layer in rest:
+        cheap = is_factored_cheaper(layer, n)
+        total = total + _symmetric(partial(_factored_block, layer) if cheap else _dense(assemble_rows(layer)), n)
+    return total
 
-    def block(rows: slice, columns: slice) -> Array:
-        pieces = [a[rows] @ a[columns].T for a in assembled]
-        return reduce(jnp.add, pieces + [_factored_block(layer, rows, columns) for layer in factored])
 
-    return _symmetric(block, n)
+def _dense(rows: Array) -> Callable[[slice, slice], Array]:
+    return lambda first, second: rows[first] @ rows[second].T

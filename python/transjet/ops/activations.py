@@ -11,6 +11,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from transjet.errors import ConfigError
+
 Array = jax.Array
 Triple = tuple[Array, Array, Array]
 
@@ -68,10 +70,20 @@ ACTIVATIONS = tuple(_TABLE)
 
 
 def value_and_derivatives(name: str, z: Array) -> Triple:
-    """f(z), f'(z) and f''(z), elementwise, for an activation in ACTIVATIONS."""
+    """f(z), f'(z) and f''(z), elementwise.
+
+    Raises:
+        ConfigError: a name that is not in ACTIVATIONS.
+    """
+    if name not in ACTIVATIONS:
+        raise ConfigError(f"activation: expected one of {', '.join(ACTIVATIONS)}; got {name!r}")
     return _TABLE[name](z)
 
 
 def value(name: str, z: Array) -> Array:
-    """f(z), elementwise."""
-    return _TABLE[name](z)[0]
+    """f(z), elementwise.
+
+    Raises:
+        ConfigError: a name that is not in ACTIVATIONS.
+    """
+    return value_and_derivatives(name, z)[0]

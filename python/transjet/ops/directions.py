@@ -35,10 +35,12 @@ def hutchinson_directions(
         (k, d), or (n, k, d).
 
     Raises:
-        ConfigError: an unknown kind, or count or dim below 1.
+        ConfigError: an unknown kind, count or dim below 1, or points below 0.
     """
     if count < 1 or dim < 1:
         raise ConfigError(f"hutchinson_directions: expected count and dim of at least 1; got {count} and {dim}")
+    if points is not None and points < 0:
+        raise ConfigError(f"hutchinson_directions: points: expected None, or at least 0; got {points}")
     shape = (count, dim) if points is None else (points, count, dim)
     if kind == "rademacher":
         draws = jax.random.rademacher(key, shape, dtype)

@@ -7,11 +7,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from transjet.backend import BoundOperation, Operation
+from transjet.backend import BoundOperation, Choice, Operation
 from transjet.ops._operands import as_float_array
 
 Array = jax.Array
 _op = BoundOperation(Operation("null", lambda static, x: (x + jnp.zeros((), x.dtype),)))
+
+
+def explain(x: Any, *, backend: str = "auto", role: str = "forward") -> Choice:
+    """What would run for this operand, and why."""
+    return _op.explain(None, [jnp.asarray(x)], backend, role)
 
 
 def null(x: Any, *, backend: str = "auto") -> Array:

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from transjet.errors import ConfigError, ShapeError
+from transjet.backend import requested
+from transjet.errors import BackendError, ConfigError, ShapeError
 from transjet.ops._factors import gram_of
 from transjet.ops._jet import Jet
 from transjet.ops._operands import Layers
@@ -180,8 +181,12 @@ def gram(terms: Sequence[Term]) -> Array:
     Raises:
         ShapeError: terms at different numbers of points, or coefficients that do not fit their jet.
         ConfigError: no terms, or an unknown jet.
+        BackendError: a backend asked for by name; only the reference computes it so far.
     """
     _check("gram", terms)
+    for term in terms:
+        if requested(term.backend) not in ("auto", "xla"):
+            raise BackendError(f"gram: backend={requested(term.backend)!r} has no kernel for gram; use 'auto' or 'xla'")
     total: Any = 0
     for term in terms:
         jet = JETS[term.jet]

@@ -1,6 +1,6 @@
 """Optimisers of the mean squared residual: first order through optax, and the Gauss-Newton family."""
 
-from transjet.optim.base import Optimiser, Outcome, StepInfo
+from transjet.optim.base import Optimiser, Outcome, StepInfo, where
 from transjet.optim.dual import DualGaussNewton, DualState
 from transjet.optim.first_order import FirstOrder, adam
 from transjet.optim.primal import PrimalGaussNewton
@@ -16,4 +16,5 @@ __all__ = [
     "StepInfo",
     "adam",
     "damped_solve",
+    "where",
 ]

@@ -1,4 +1,4 @@
-"""What every optimiser has in common: a step that either improves the parameters or leaves them as they were."""
+"""What every optimiser has in common: a step that is either taken or leaves the parameters as they were."""
 
 from __future__ import annotations
 

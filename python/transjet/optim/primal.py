@@ -36,6 +36,8 @@ class PrimalGaussNewton(DualGaussNewton):
         super().__post_init__()
         if self.iterations < 1:
             raise ConfigError(f"iterations: expected at least 1; got {self.iterations}")
+        if not 0 < self.tolerance < 1:
+            raise ConfigError(f"tolerance: expected a number between 0 and 1; got {self.tolerance}")
 
     def _direction(self, lin: Linearization, state: DualState, roots: Array) -> Params:
         weights = roots * roots / lin.residual.shape[0]
@@ -43,8 +45,9 @@ class PrimalGaussNewton(DualGaussNewton):
         def damped(v: Params) -> Params:
             return add_scaled(lin.gauss_newton(v, weights), state.damping, v)
 
+        # SPRING minimises |O delta - e|^2 + lambda |delta - m phi|^2; CG starts from m phi.
         start = jax.tree.map(lambda a: self.momentum * a, state.direction)
-        rhs = lin.vjp(weights * lin.residual)
+        rhs = add_scaled(lin.vjp(weights * lin.residual), state.damping, start)
         direction, _ = jax.scipy.sparse.linalg.cg(damped, rhs, start, tol=self.tolerance, maxiter=self.iterations)
         # Conjugate gradients stop at once where the right-hand side is not finite, as if there were nothing to solve.
         return where(all_finite(rhs), direction, rhs)

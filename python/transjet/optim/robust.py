@@ -17,8 +17,9 @@ def huber_scale(residual: Array, kappa: float) -> Array:
     """c = kappa median |R|; infinite, that is plain least squares, for kappa = 0."""
     if kappa == 0:
         return jnp.asarray(jnp.inf, residual.dtype)
-    tiny = jnp.finfo(residual.dtype).tiny
-    return jnp.maximum(kappa * jnp.median(jnp.abs(residual)), tiny).astype(residual.dtype)
+    median = jnp.median(jnp.abs(residual))
+    # Half of the residuals vanish exactly: there is no scale to go by.
+    return jnp.where(median > 0, kappa * median, jnp.inf).astype(residual.dtype)
 
 
 def huber_loss(residual: Array, scale: Array) -> Array:

@@ -79,6 +79,6 @@ class BoundaryPath:
         value = s * data.log_prior + t * rho + bump * phi.value
         dt = rho - data.log_prior + (1 - 2 * t) * phi.value + bump * phi.dt
         grad = s[:, None] * data.grad_prior + t[:, None] * data.grad_rho + bump[:, None] * phi.grad
-        if data.lap_prior is None or data.lap_rho is None:
+        if data.lap_prior is None or data.lap_rho is None or not hasattr(phi, "laplacian"):
             return PathJet(value, dt, grad)
         return PathJet(value, dt, grad, s * data.lap_prior + t * data.lap_rho + bump * phi.laplacian)

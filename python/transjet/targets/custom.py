@@ -37,6 +37,11 @@ def from_log_density(
     one three times as wide, of the box and at the modes where these are given. -inf is allowed (the density
     has an edge), except at a mode or everywhere.
 
+    Passing these checks is not enough for training, though: the residual needs log rho and its gradient at every
+    collocation point. A density with an edge inside the box or the cloud gives points where they are not finite, and
+    steps that meet such points are rejected. The remedy is a change of variables that moves the edge to infinity,
+    such as x = exp(y) for x > 0, with the log of its Jacobian added to log rho.
+
     Args:
         fn: maps one point (dim,) to log rho, a float32 or float64 scalar, written with ``jax.numpy``.
         dim: number of coordinates.

@@ -21,7 +21,7 @@ _BUILDERS: MappingProxyType[str, Callable[[], Target]] = MappingProxyType(
         "gmm-grid": gmm_grid,
         "gmm40-2": gmm40,
         "gmm40-50": lambda: gmm40(50),
-        "many-well-5": lambda: many_well(5, 5, 4.0, name="many-well-5", prior_std=2.0),
+        "many-well-5": lambda: many_well(5, 5, 4.0, name="many-well-5", prior_std=1.5),
         "many-well-5-2": lambda: many_well(5, 5, 2.0, name="many-well-5-2"),
         "many-well-50": lambda: many_well(50, 5, 2.0, name="many-well-50"),
     }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from transjet.errors import TrainingError
+from transjet.errors import ConfigError, TrainingError
 from transjet.optim import Outcome, StepInfo
 from transjet.train.plan import locate
 from transjet.train.trainer import Trainer, TrainState
@@ -73,12 +74,20 @@ def _record(iteration: int, seconds: float, info: StepInfo, scores: dict[str, fl
 
 
 def _give_up(state: TrainState, outcome: Outcome) -> TrainingError:
-    error = TrainingError(
+    return TrainingError(
         f"training: expected steps that lower the loss; got {int(state.streak)} rejected in a row up to iteration "
-        f"{int(state.iteration)}, the last one {outcome.name}: {outcome.remedy}. The parameters are the last good ones"
+        f"{int(state.iteration)}, the last one {outcome.name}: {outcome.remedy}. The parameters are the last good ones",
+        state=state,
     )
-    error.state = state  # type: ignore[attr-defined]
-    return error
+
+
+def _check_count(name: str, value: Any, least: int) -> None:
+    try:
+        fits = not isinstance(value, bool) and operator.index(value) >= least
+    except TypeError:
+        fits = False
+    if not fits:
+        raise ConfigError(f"run: {name}: expected a whole number of at least {least}; got {value!r}")
 
 
 def run(
@@ -113,9 +122,13 @@ def run(
         RunResult; after Ctrl-C with status "interrupted" and the last whole step's state.
 
     Raises:
+        ConfigError: a count that is not a whole number, or too small.
         TrainingError: too many rejected steps in a row; its attribute `state` holds the last good state.
     """
     end = trainer.iterations if iterations is None else iterations
+    _check_count("iterations", end, 0)
+    for name, count in (("score_every", score_every), ("checkpoint_every", checkpoint_every), ("patience", patience)):
+        _check_count(name, count, 1)
     history: list[Record] = []
     rejections = {} if rejections is None else rejections
     began = time.perf_counter() - seconds

@@ -12,12 +12,12 @@ import jax.numpy as jnp
 
 from transjet.equations import Equation, Params
 from transjet.errors import ConfigError
-from transjet.optim import StepInfo
+from transjet.optim import StepInfo, where
 from transjet.train.plan import Phase, locate, total_iterations
 
 Array = jax.Array
 Score = Callable[[Params, Array], dict[str, Array]]
-"""`(params, key) -> figures`, among them "ess"; evaluated now and then on fresh samples."""
+"""`(params, key) -> figures`, among them "ess" and "log_z"; evaluated now and then on fresh samples."""
 
 
 class TrainState(NamedTuple):
@@ -31,8 +31,9 @@ class TrainState(NamedTuple):
         iteration: steps taken, int32 scalar.
         rejected: steps rejected so far, int32 scalar.
         streak: rejected steps in a row, int32 scalar.
-        best_params: parameters with the best score so far.
-        best_ess: their score, -1 before the first evaluation.
+        best_params: parameters with the best score so far; the current ones before the first evaluation.
+        best_score: log(ESS) + log Z of theirs, -inf before the first evaluation. The ESS of a flow's own samples
+            does not notice a mode that it misses, but its log Z falls short then.
     """
 
     params: Params
@@ -43,7 +44,7 @@ class TrainState(NamedTuple):
     rejected: Array
     streak: Array
     best_params: Params
-    best_ess: Array
+    best_score: Array
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,9 @@ class Trainer:
         )
         optimisers = tuple(phase.optimiser.init(params) for phase in self.plan)
         zero = jnp.zeros((), jnp.int32)
-        # A copy: `step` may reuse the buffers of the state that it is given.
-        best = jax.tree.map(jnp.copy, params)
-        return TrainState(params, optimisers, caches, key_run, zero, zero, zero, best, jnp.asarray(-1.0, jnp.float32))
+        return TrainState(
+            params, optimisers, caches, key_run, zero, zero, zero, params, jnp.asarray(-jnp.inf, jnp.float32)
+        )
 
     def step(self, state: TrainState) -> tuple[TrainState, StepInfo]:
         """One step of the phase that the state's iteration falls into."""
@@ -115,9 +116,9 @@ class Trainer:
         if self.score is None:
             return state._replace(best_params=state.params), {}
         figures = self._jit("score", 0)(state.params, jax.random.fold_in(state.key, 2**31 + int(state.iteration)))
-        ess = jnp.nan_to_num(figures["ess"], nan=0.0).astype(jnp.float32)
-        if ess > state.best_ess:
-            state = state._replace(best_params=state.params, best_ess=ess)
+        score = (jnp.log(figures["ess"]) + figures["log_z"]).astype(jnp.float32)
+        if score > state.best_score:  # never true of NaN
+            state = state._replace(best_params=state.params, best_score=score)
         return state, {name: float(value) for name, value in figures.items()}
 
     def _jit(self, what: str, index: int) -> Any:
@@ -139,6 +140,7 @@ class Trainer:
         failed = (info.outcome != 0).astype(jnp.int32)
         new = state._replace(
             params=params,
+            best_params=where(jnp.isneginf(state.best_score), params, state.best_params),
             optimisers=(*state.optimisers[:index], optimiser, *state.optimisers[index + 1 :]),
             caches=(*state.caches[:index], cache, *state.caches[index + 1 :]),
             iteration=state.iteration + 1,

@@ -55,8 +55,10 @@ def sample_in_batches(
     """Call `draw(key)` of `batch` samples as often as needed for n; device memory stays that of one batch.
 
     Raises:
-        ConfigError: n or batch below 1.
+        ConfigError: n or batch is not a whole number, or below 1.
     """
+    if any(isinstance(count, bool) or not isinstance(count, (int, np.integer)) for count in (n, batch)):
+        raise ConfigError(f"sample: expected whole numbers n and batch; got {n!r} and {batch!r}; convert them by int()")
     if n < 1 or batch < 1:
         raise ConfigError(f"sample: expected n and batch of at least 1; got {n} and {batch}")
     parts = [tuple(np.asarray(a) for a in draw(k)) for k in jax.random.split(key, -(-n // batch))]
