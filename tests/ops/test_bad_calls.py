@@ -169,9 +169,11 @@ def test_no_points_and_no_time_features_are_legal() -> None:
     assert [field.shape for field in ops.gradient_jet(*args[:4])] == [(0,), (0,), (0, 1)]
 
 
-@pytest.mark.parametrize("op", ["null", "laplacian", "", None])
+@pytest.mark.parametrize("op", ["laplacian", "", None])
 def test_explain_refuses_unknown_operations(op: Any) -> None:
-    with pytest.raises(ConfigError, match=f"explain: op: expected one of gradient_jet.*; got {re.escape(repr(op))}"):
+    with pytest.raises(
+        ConfigError, match=f"explain: op: expected one of null, gradient_jet.*; got {re.escape(repr(op))}"
+    ):
         ops.explain(op)
 
 
@@ -181,6 +183,10 @@ def test_explain_checks_operands_and_role() -> None:
         ops.explain("gradient_jet", args.layers, args.x[0], args.tau, args.dtau)
     with pytest.raises(ConfigError, match="role: expected forward, tangent or cotangent; got 'backward'"):
         ops.explain("gradient_jet", *args[:4], role="backward")
+    with pytest.raises(ConfigError, match="role: expected forward, tangent or cotangent; got None"):
+        ops.explain("null", args.x, role=None)
+    with pytest.raises(DTypeError, match="null: x: expected float32 or float64; got str"):
+        ops.explain("null", "text")
 
 
 def test_there_are_at_least_60_malformed_calls() -> None:

@@ -49,6 +49,13 @@ def test_a_backend_that_cannot_run_says_why_wherever_it_is_asked_for(name: str) 
             call(name, backend=backend)
 
 
+@pytest.mark.parametrize("role", ["forward", "tangent", "cotangent"])
+def test_the_operation_that_does_nothing_is_explained_too(role: str) -> None:
+    choice = ops.explain("null", 1.5, role=role)
+    assert choice.backend == served_by("null")[0]
+    assert tuple(choice.reasons) == ops.BACKENDS
+
+
 def test_the_reference_always_runs() -> None:
     choice = call("gradient_jet", backend="xla")
     assert (choice.backend, choice.kernel, list(choice.reasons)) == ("xla", None, ["xla"])

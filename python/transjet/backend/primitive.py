@@ -23,11 +23,12 @@ from transjet.backend import reference
 from transjet.backend.reference import Operation, merge, negate, pick
 from transjet.backend.registry import Request
 from transjet.backend.select import Choice, choose, requested
-from transjet.errors import ShardingError
+from transjet.errors import ConfigError, ShardingError
 
 Array = jax.Array
 T = TypeVar("T")
 _KERNEL_PLATFORMS = ("cpu", "cuda")
+_ROLES = ("forward", "tangent", "cotangent")
 
 
 def _avals(operands: Sequence[Any]) -> tuple[jax.ShapeDtypeStruct, ...]:
@@ -111,6 +112,8 @@ class BoundOperation:
 
     def explain(self, static: Any, operands: Sequence[Any], backend: str, role: str = "forward") -> Choice:
         """What would run for these operands on the default platform, and why."""
+        if role not in _ROLES:
+            raise ConfigError(f"explain: role: expected {', '.join(_ROLES[:-1])} or {_ROLES[-1]}; got {role!r}")
         wrt = () if role == "forward" else (True,) * len(operands)
         request = Request(self.op.name, role, _default_platform(), static, wrt, _avals(operands))
         return choose(request, requested(backend))

@@ -9,12 +9,10 @@ from typing import Any, NamedTuple
 import jax
 
 from transjet.backend import BoundOperation, Choice, Operation
-from transjet.errors import ConfigError
 from transjet.ops._operands import JetStatic, Layers, point_mask, points_per_chunk, prepare
 from transjet.ops._streams import Tangents
 
 Array = jax.Array
-_ROLES = ("forward", "tangent", "cotangent")
 
 
 class StreamForm(NamedTuple):
@@ -95,7 +93,5 @@ class Jet:
         role: str = "forward",
     ) -> Choice:
         """What would run for these operands, and why."""
-        if role not in _ROLES:
-            raise ConfigError(f"explain: role: expected {', '.join(_ROLES[:-1])} or {_ROLES[-1]}; got {role!r}")
         static, operands = self.prepare(layers, x, tau, dtau, activation, directions)
         return self._op.explain(static, operands, backend, role)

@@ -16,7 +16,7 @@ _op = BoundOperation(Operation("null", lambda static, x: (x + jnp.zeros((), x.dt
 
 def explain(x: Any, *, backend: str = "auto", role: str = "forward") -> Choice:
     """What would run for this operand, and why."""
-    return _op.explain(None, [jnp.asarray(x)], backend, role)
+    return _op.explain(None, [as_float_array("null", "x", x)], backend, role)
 
 
 def null(x: Any, *, backend: str = "auto") -> Array:
