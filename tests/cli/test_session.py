@@ -219,7 +219,10 @@ def test_a_checkpoint_of_an_older_version_is_refused(transjet, finished, monkeyp
 
 def test_control_c_in_a_process_of_its_own(transjet, tiny, programs, tmp_path):
     path = tmp_path / "a run"
-    command = [sys.executable, "-m", "transjet", "run", "double-well", "--out", str(path), "--quiet", *tiny]
+    # A shell starts what it puts in the background with SIGINT ignored, and children inherit that.
+    program = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    program += "from transjet.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", program, "run", "double-well", "--out", str(path), "--quiet", *tiny]
     command += ["--iterations", "100000", "--set", "score_every=100000"]
     environment = os.environ | {
         "JAX_COMPILATION_CACHE_DIR": str(programs),
@@ -231,7 +234,10 @@ def test_control_c_in_a_process_of_its_own(transjet, tiny, programs, tmp_path):
     while not list(path.glob("checkpoint/iteration-*")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    try:
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()  # does nothing to a process that has ended
     assert process.returncode == 130
     assert err == f"interrupted; to go on: transjet run --resume --out '{path}'\n"
     done = int(RunFolder(path).read_history()["iteration"][-1])
