@@ -13,7 +13,6 @@ from transjet import ops
 from transjet.errors import ConfigError
 from transjet.models.time_features import TimeFeatures
 from transjet.ops import JETS
-from transjet.ops._operands import check_activation
 
 Array = jax.Array
 Layers = tuple[tuple[Array, Array], ...]
@@ -62,7 +61,7 @@ class MLP:
         for name, scale in (("input_scale", self.input_scale), ("output_scale", self.output_scale)):
             if not (math.isfinite(scale) and scale > 0):
                 raise ConfigError(f"MLP: {name}: expected a positive number; got {scale!r}")
-        check_activation("MLP", self.activation, len(self.hidden))
+        ops.check_activation("MLP", self.activation, len(self.hidden))
 
     def init(self, key: Array, dtype: Any = jnp.float32) -> Layers:
         """Random layers: weights N(0, 1/fan_in), biases zero, the last layer shrunk by `last_gain`."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from transjet.backend import BACKENDS, Choice, full_precision, use_backend
 from transjet.errors import ConfigError
+from transjet.ops._operands import check_activation
 from transjet.ops.activations import ACTIVATIONS
 from transjet.ops.activations import value as activate
 from transjet.ops.directions import hutchinson_directions
@@ -50,6 +51,7 @@ __all__ = [
     "LaplacianJet",
     "Term",
     "activate",
+    "check_activation",
     "divergence_jet",
     "explain",
     "full_precision",
