@@ -2,6 +2,7 @@
 #include <pybind11/pybind11.h>
 
 #include "build_config.h"
+#include "cpu/dispatch.h"
 #include "ffi/registry.h"
 #include "xla/ffi/api/ffi.h"
 
@@ -50,10 +51,23 @@ py::dict build_info() {
   return info;
 }
 
+// Instruction sets of the kernels: those that run here, best first, and the one in use.
+py::dict simd() {
+  py::list supported;
+  for (const std::string& name : transjet::cpu::supported_isas()) supported.append(name);
+  py::dict info;
+  info["supported"] = supported;
+  info["selected"] = transjet::cpu::selected_isa();
+  return info;
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
   m.doc() = "Compiled core of transjet. Only transjet.backend.ffi imports it.";
   m.def("registrations", &registrations, "XLA FFI handlers: {target: {platform: capsule}}.");
+  m.def("simd", &simd, "Instruction sets of the kernels: supported and selected.");
+  m.def("select_simd", &transjet::cpu::select_isa, py::arg("name"),
+        "Use the named instruction set, \"\" for the best; False if it is not supported.");
   m.def("build_info", &build_info, "What this build is made of.");
 }

@@ -1,6 +1,8 @@
 // Checks at the boundary between XLA and the kernels. Nothing below them checks again.
 #pragma once
 
+#include <exception>
+#include <new>
 #include <sstream>
 #include <string_view>
 
@@ -18,6 +20,19 @@ xf::Error mismatch(std::string_view op, std::string_view operand, std::string_vi
   std::ostringstream text;
   text << op << ": " << operand << " must have " << property << ' ' << expected << ", got " << got;
   return xf::Error::InvalidArgument(text.str());
+}
+
+// Runs a kernel; no exception may pass into XLA.
+template <typename Body>
+xf::Error guarded(std::string_view op, Body&& body) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return xf::Error(xf::ErrorCode::kResourceExhausted,
+                     std::string(op) + ": not enough memory for the workspace");
+  } catch (const std::exception& error) {
+    return xf::Error::Internal(std::string(op) + ": " + error.what());
+  }
 }
 
 // A buffer's elements, whatever its rank, once its dtype is known to be T.

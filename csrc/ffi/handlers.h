@@ -4,3 +4,8 @@
 #include "xla/ffi/api/ffi.h"
 
 XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_null_cpu);
+XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_jet_forward_cpu);
+XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_jet_tangent_cpu);
+XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_jet_cotangent_cpu);
+XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_gauss_newton_cpu);
+XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_gram_cpu);

@@ -7,6 +7,11 @@ namespace transjet::ffi {
 const std::vector<Registration>& registrations() {
   static const std::vector<Registration> rows = {
       {"transjet_null", "cpu", transjet_null_cpu},
+      {"transjet_jet_forward", "cpu", transjet_jet_forward_cpu},
+      {"transjet_jet_tangent", "cpu", transjet_jet_tangent_cpu},
+      {"transjet_jet_cotangent", "cpu", transjet_jet_cotangent_cpu},
+      {"transjet_gauss_newton", "cpu", transjet_gauss_newton_cpu},
+      {"transjet_gram", "cpu", transjet_gram_cpu},
   };
   return rows;
 }

@@ -25,7 +25,15 @@ needs_core = pytest.mark.skipif(not ffi.core_status().available, reason=ffi.core
 def fake_module(version: tuple[int, int] = (0, 3)) -> Any:
     build = {"version": "9.9", "compiler": "fake 1", "jaxlib": "0.10.0", "ffi_api_version": version}
     targets = {"op_a": {"cpu": "handler 1", "CUDA": "handler 2"}, "op_b": {"cpu": "handler 3"}}
-    return SimpleNamespace(build_info=lambda: build, registrations=lambda: targets)
+    simd = {"supported": ["wide", "narrow"], "selected": "wide"}
+
+    def select(name: str) -> bool:
+        simd["selected"] = name or "wide"
+        return simd["selected"] in simd["supported"]
+
+    return SimpleNamespace(
+        build_info=lambda: build, registrations=lambda: targets, simd=lambda: dict(simd), select_simd=select
+    )
 
 
 def fake_core(load: Any = fake_module, running: Any = lambda: (0, 3), register: Any = None) -> ffi.Core:
@@ -37,6 +45,25 @@ def raising(error: Exception) -> Any:
         raise error
 
     return load
+
+
+# --- the instruction set ---
+
+
+@pytest.mark.parametrize(("asked", "selected"), [(None, "wide"), ("", "wide"), ("narrow", "narrow")])
+def test_environment_chooses_the_instruction_set(
+    asked: str | None, selected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(ffi.SIMD_VARIABLE, raising=False)
+    if asked is not None:
+        monkeypatch.setenv(ffi.SIMD_VARIABLE, asked)
+    assert fake_core().status.simd == {"supported": ["wide", "narrow"], "selected": selected}
+
+
+def test_instruction_set_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ffi.SIMD_VARIABLE, "mmx")
+    with pytest.raises(BackendError, match="TRANSJET_SIMD: expected one of wide, narrow, .*; got 'mmx'"):
+        fake_core()
 
 
 # --- the version rule ---
@@ -88,6 +115,7 @@ def test_core_that_was_never_built_is_a_status_not_an_error() -> None:
     assert core.status == (
         False,
         "the compiled core is not built; `pip install .` in a checkout builds it",
+        {},
         {},
     )
 

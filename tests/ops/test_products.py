@@ -196,7 +196,7 @@ def test_bad_terms_are_refused(product: str, what: str) -> None:
 
 @pytest.mark.parametrize("product", [ops.jacobian_product, ops.gauss_newton])
 def test_vectors_that_do_not_fit_are_refused(product: Any) -> None:
-    name = "jacobian_product"
+    name = product.__name__
     with pytest.raises(ShapeError, match=f"{name}: vectors: expected one for each of the 2 terms; got 1"):
         product(GOOD, direction(GOOD)[:1])
     swapped = direction(GOOD)[::-1]

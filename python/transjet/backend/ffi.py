@@ -9,6 +9,7 @@ all the same; the status then says why the core is missing.
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,9 @@ from transjet.errors import BackendError
 ApiVersion = tuple[int, int]
 """Major and minor version of the XLA FFI."""
 
+SIMD_VARIABLE = "TRANSJET_SIMD"
+"""Environment variable that forces an instruction set of the cpu kernels, read when transjet is imported."""
+
 _HEADER = "xla/ffi/api/c_api.h"
 _BUILD = "`pip install .` in a checkout builds it"
 _REBUILD = "`pip install --no-build-isolation --no-deps --force-reinstall .` in a checkout rebuilds it"
@@ -36,11 +40,13 @@ class CoreStatus(NamedTuple):
         available: whether its kernels can be called.
         reason: why (not), as a sentence fragment.
         build: what the core says about its build; empty where there is none.
+        simd: instruction sets of its kernels: those "supported" here, best first, and the one "selected".
     """
 
     available: bool
     reason: str
     build: Mapping[str, Any]
+    simd: Mapping[str, Any] = {}
 
 
 def parse_api_version(header: str) -> ApiVersion:
@@ -142,7 +148,17 @@ class Core:
             return
         check_api_version(build["ffi_api_version"], version, build["jaxlib"])
         self.targets = module.registrations()
-        self.status = CoreStatus(True, f"compiled core {build['version']}, {build['compiler']}", build)
+        self.select_simd = module.select_simd
+        self.simd = module.simd
+        self._choose_simd(os.environ.get(SIMD_VARIABLE, ""))
+        self.status = CoreStatus(True, f"compiled core {build['version']}, {build['compiler']}", build, self.simd())
+
+    def _choose_simd(self, name: str) -> None:
+        if not self.select_simd(name):
+            raise BackendError(
+                f"environment variable {SIMD_VARIABLE}: expected one of {', '.join(self.simd()['supported'])}, which "
+                f"this processor and this build have; got {name!r}"
+            )
 
     def register(self) -> None:
         """Make all handlers known to XLA; the second and later calls do nothing.

@@ -75,10 +75,14 @@ def collect() -> dict[str, Any]:
         "versions": {"python": platform.python_version()} | packages,
         "cpu": _cpu(),
         "jax": _devices() | {"x64": bool(jax.config.read("jax_enable_x64"))},
-        "core": {"available": core.available, "reason": core.reason} | _plain(core.build),
+        "core": {"available": core.available, "reason": core.reason} | _plain(core.build) | _simd(core.simd),
         "backends": {s.name: {"available": s.available, "reason": s.reason} for s in states},
         "environment": {key: os.environ[key] for key in sorted(os.environ) if key.startswith(_PREFIXES)},
     }
+
+
+def _simd(simd: Mapping[str, Any]) -> dict[str, Any]:
+    return {"simd kernels": f"{simd['selected']} (of {', '.join(simd['supported'])})"} if simd else {}
 
 
 def _plain(build: Mapping[str, Any]) -> dict[str, Any]:

@@ -58,6 +58,16 @@ def make_varying(operands: Sequence[Array]) -> list[Array]:
     return [cast(a) for a in operands]
 
 
+def sum_like(values: T, operands: T) -> T:
+    """Sum each value over the mesh axes over which the operand in its place does not vary, as a gradient must be."""
+
+    def summed(value: Array, operand: Array) -> Array:
+        axes = tuple(jax.typeof(value).mat.varying - jax.typeof(operand).mat.varying)
+        return jax.lax.psum(value, axes) if axes else value
+
+    return jax.tree.map(summed, values, operands)
+
+
 def _refuse_explicit_sharding(name: str, operands: Sequence[Array]) -> None:
     """A primitive does not know how a mesh with explicit axes would shard its gradients.
 
@@ -115,7 +125,7 @@ class BoundOperation:
         if role not in _ROLES:
             raise ConfigError(f"explain: role: expected {', '.join(_ROLES[:-1])} or {_ROLES[-1]}; got {role!r}")
         wrt = () if role == "forward" else (True,) * len(operands)
-        request = Request(self.op.name, role, _default_platform(), static, wrt, _avals(operands))
+        request = Request(self.op.name, role, _default_platform(), static, wrt, _avals(operands), self.op)
         return choose(request, requested(backend))
 
     # --- what each role computes on the reference; `wrt` selects the differentiated operands -------------------------
@@ -155,7 +165,7 @@ class BoundOperation:
 
     def _dispatch(self, role: str, run: Callable[..., list[Array]], platform: str) -> Callable[..., list[Array]]:
         def dispatched(*operands: Array, static: Any, wrt: tuple[bool, ...], backend: str) -> list[Array]:
-            request = Request(self.op.name, role, platform, static, wrt, _avals(operands))
+            request = Request(self.op.name, role, platform, static, wrt, _avals(operands), self.op)
             choice = choose(request, backend)
             if choice.kernel is None:
                 return run(*operands, static=static, wrt=wrt)
@@ -196,7 +206,7 @@ class BoundOperation:
         def batch(args: Sequence[Array], dims: Sequence[Any], **params: Any) -> tuple[list[Array], list[int]]:
             is_batched = [d is not None for d in dims]
             moved = [jnp.moveaxis(a, d, 0) if b else a for a, d, b in zip(args, dims, is_batched, strict=True)]
-            axes, results = self._point_axes(role, len(args), params["static"], params["wrt"])
+            axes, results = self._shared_axes(role, len(args), params["static"], params["wrt"])
             if axes and all(p or not b for p, b in zip(axes, is_batched, strict=True)) and all(results):
                 out = _fold(primitive, moved, is_batched, axes, params)
             else:
@@ -205,8 +215,10 @@ class BoundOperation:
 
         return batch
 
-    def _point_axes(self, role: str, count: int, static: Any, wrt: tuple[bool, ...]) -> tuple[Any, Any]:
-        """For a role: which operands have an axis of points, and whether every result has one."""
+    def _shared_axes(self, role: str, count: int, static: Any, wrt: tuple[bool, ...]) -> tuple[Any, Any]:
+        """For a role: which operands have a leading axis of points or vectors, and whether every result has one."""
+        if role == "forward" and self.op.stacked is not None:
+            return self.op.stacked(static, count), (True,)
         if self.op.points is None:
             return (), ()
         if role == "forward":

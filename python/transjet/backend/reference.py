@@ -27,12 +27,15 @@ class Operation:
         points: `(static, operand_count) -> tuple of bool`, which operands have a leading axis of points; every
             result then has one too, and points do not mix. None: no such axis, never chunked.
         chunk: `(static, operands) -> points per chunk` that keep the working set in cache.
+        stacked: `(static, operand_count) -> tuple of bool`, which operands have a leading axis of independent vectors
+            that share all other operands; every result then has one too. None: no such axis.
     """
 
     name: str
     reference: Callable[..., tuple[Array, ...]]
     points: Callable[[Any, int], tuple[bool, ...]] | None = None
     chunk: Callable[[Any, Sequence[Any]], int] | None = None
+    stacked: Callable[[Any, int], tuple[bool, ...]] | None = None
 
     def mask(self, static: Any, count: int) -> tuple[bool, ...]:
         """Which operands have a leading axis of points."""

@@ -41,6 +41,7 @@ class Request:
         static: the operation's static settings.
         wrt: for tangent and cotangent, which operands are differentiated.
         avals: shape and dtype of every operand.
+        operation: the specification, for a kernel that leaves a part of the work to the reference.
     """
 
     op: str
@@ -49,6 +50,7 @@ class Request:
     static: Any
     wrt: tuple[bool, ...]
     avals: tuple[Any, ...]
+    operation: Any = None
 
 
 @dataclass(frozen=True)

@@ -36,14 +36,18 @@ class Linearization(NamedTuple):
     def vjp(self, u: Array) -> Params:
         """J^T u, of the structure of the parameters, for u (n,)."""
         grads = ops.jacobian_transpose_product(tuple(self.terms.values()), u)
+        return dict(zip(self.terms, grads, strict=True)) | self._scalar_gradients(u)
+
+    def _scalar_gradients(self, u: Array) -> Params:
         # Pulled back like the networks' parameters, so that on a mesh both are summed over devices alike.
-        pulled = {n: jax.vjp(lambda s, c=c: c * s, self.scalars[n])[1](u)[0] for n, c in self.columns.items()}
-        return dict(zip(self.terms, grads, strict=True)) | pulled
+        return {n: jax.vjp(lambda s, c=c: c * s, self.scalars[n])[1](u)[0] for n, c in self.columns.items()}
 
     def gauss_newton(self, v: Params, weights: Array | None = None) -> Params:
         """J^T W J v with W = diag(weights), or without W."""
-        product = self.jvp(v)
-        return self.vjp(product if weights is None else weights * product)
+        offset = sum(column * v[name] for name, column in self.columns.items()) if self.columns else None
+        vectors = [v[name] for name in self.terms]
+        grads, u = ops.gauss_newton_with_product(tuple(self.terms.values()), vectors, weights, offset)
+        return dict(zip(self.terms, grads, strict=True)) | self._scalar_gradients(u)
 
     def gram(self) -> Array:
         """J J^T, (n, n)."""

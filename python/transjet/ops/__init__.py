@@ -8,23 +8,28 @@ from typing import Any
 from transjet.backend import BACKENDS, Choice, full_precision, use_backend
 from transjet.errors import ConfigError
 from transjet.ops._operands import check_activation
+from transjet.ops._terms import JETS, Term
 from transjet.ops.activations import ACTIVATIONS
 from transjet.ops.activations import value as activate
 from transjet.ops.directions import hutchinson_directions
 from transjet.ops.divergence_jet import DivergenceJet, divergence_jet
+from transjet.ops.gauss_newton import explain as _explain_gauss_newton
+from transjet.ops.gauss_newton import gauss_newton, gauss_newton_with_product
 from transjet.ops.gradient_jet import GradientJet, gradient_jet
+from transjet.ops.gram import explain as _explain_gram
+from transjet.ops.gram import gram
 from transjet.ops.laplacian_jet import LaplacianJet, laplacian_jet
-from transjet.ops.null import explain as explain_null
+from transjet.ops.null import explain as _explain_null
 from transjet.ops.null import null
-from transjet.ops.products import JETS, Term, gauss_newton, gram, jacobian_product, jacobian_transpose_product
+from transjet.ops.products import jacobian_product, jacobian_transpose_product
 
 
 def explain(op: str, *args: Any, **kwargs: Any) -> Choice:
     """What would run for an operation's operands on the default platform, and why not something else.
 
     Args:
-        op: "null" or name of a jet, such as "laplacian_jet".
-        *args: its operands: layers, x, tau, dtau; an array for "null".
+        op: name of an operation: "null", "gauss_newton", "gram" or a jet, such as "laplacian_jet".
+        *args: its operands: layers, x, tau, dtau of a jet; an array for "null"; terms, and vectors for "gauss_newton".
         **kwargs: its options, and `role`: "forward", "tangent" or "cotangent".
 
     Returns:
@@ -34,11 +39,11 @@ def explain(op: str, *args: Any, **kwargs: Any) -> Choice:
         ConfigError: an unknown operation or role.
         BackendError: a backend asked for by name cannot serve the call.
     """
-    if op == "null":
-        return explain_null(*args, **kwargs)
-    if op not in JETS:
-        raise ConfigError(f"explain: op: expected one of null, {', '.join(JETS)}; got {op!r}")
-    return JETS[op].explain(*args, **kwargs)
+    explained: dict[str, Any] = {"null": _explain_null, "gauss_newton": _explain_gauss_newton, "gram": _explain_gram}
+    explained |= {name: jet.explain for name, jet in JETS.items()}
+    if op not in explained:
+        raise ConfigError(f"explain: op: expected one of {', '.join(explained)}; got {op!r}")
+    return explained[op](*args, **kwargs)
 
 
 __all__ = [
@@ -56,6 +61,7 @@ __all__ = [
     "explain",
     "full_precision",
     "gauss_newton",
+    "gauss_newton_with_product",
     "gradient_jet",
     "gram",
     "hutchinson_directions",

@@ -1,0 +1,24 @@
+// The kernels for one instruction set and one element type: compiled once for each pair, with the compiler's
+// flags and TRANSJET_ISA and TRANSJET_ELEMENT to match.
+#include "cpu/gauss_newton.h"
+#include "cpu/gram.h"
+#include "cpu/jets.h"
+#include "cpu/kernel_table.h"
+
+namespace transjet::cpu::TRANSJET_ISA {
+
+template <>
+const KernelTable<TRANSJET_ELEMENT>& kernel_table<TRANSJET_ELEMENT>() {
+  using T = TRANSJET_ELEMENT;
+  static constexpr KernelTable<T> kTable = {
+      Kernel<ForwardJet<T>>::table(),
+      Kernel<TangentJet<T>>::table(),
+      Kernel<Cotangent<T>>::table(),
+      Kernel<GaussNewton<T>>::table(),
+      Gram<T, T>::table(),
+      Gram<T, double>::table(),
+  };
+  return kTable;
+}
+
+}  // namespace transjet::cpu::TRANSJET_ISA

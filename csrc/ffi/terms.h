@@ -1,0 +1,40 @@
+// The networks of a residual, from the buffers of a call: per term the operands of its jet, then its
+// coefficients.
+#pragma once
+
+#include <deque>
+
+#include "cpu/calls.h"
+#include "ffi/jet_operands.h"
+
+namespace transjet::ffi {
+
+// Settings of several terms, each separated by semicolons.
+std::vector<JetSettings> term_settings(Reader& reader, std::string_view jets, std::string_view activations,
+                                       std::string_view directions);
+
+template <typename T>
+class TermOperands {
+ public:
+  TermOperands(Reader& reader, const std::vector<JetSettings>& settings) {
+    for (const JetSettings& of_term : settings) {
+      const JetOperands<T>& jet = operands_.emplace_back(reader, of_term);
+      terms_.push_back({jet.problem(), jet.read_fields(reader)});
+      const std::size_t count = jet.problem().points.count;
+      if (count != points()) reader.fail(mismatch(reader.op(), "x", "points", points(), count));
+    }
+  }
+  TermOperands(const TermOperands&) = delete;
+  TermOperands& operator=(const TermOperands&) = delete;
+
+  int count() const { return static_cast<int>(terms_.size()); }
+  const cpu::Term<T>* terms() const { return terms_.data(); }
+  std::size_t points() const { return terms_.empty() ? 0 : terms_[0].problem.points.count; }
+  const JetOperands<T>& operator[](std::size_t i) const { return operands_[i]; }
+
+ private:
+  std::deque<JetOperands<T>> operands_;
+  std::vector<cpu::Term<T>> terms_;
+};
+
+}  // namespace transjet::ffi
