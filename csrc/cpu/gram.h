@@ -54,7 +54,7 @@ struct Gram : GramPlan<T, R> {
   static void assemble(const Call& call, const Shared& shared, const Worker& worker, const Phase& phase,
                        std::size_t task) {
     const Term<T>& term = call.term[phase.term];
-    const int panels = panels_of<T>(term.problem.network.widths[phase.layer + 1]);
+    const int panels = panels_of<T>(weight_columns(term.problem, phase.layer));
     const std::size_t stride = left_stride(call);
     for_each_point(
         call, shared, worker, phase.term, task, [&](std::size_t n, const Tile<T>& tile, std::size_t begin) {
@@ -99,7 +99,7 @@ struct Gram : GramPlan<T, R> {
 
   static void multiply_assembled(const Call& call, const Shared& shared, const Worker& worker,
                                  const Phase& phase, std::size_t task) {
-    const int panels = panels_of<T>(call.term[phase.term].problem.network.widths[phase.layer + 1]);
+    const int panels = panels_of<T>(weight_columns(call.term[phase.term].problem, phase.layer));
     const int columns = phase.rows.count * panels * kPanel<T>;
     const std::size_t row = task * kGramRows, left = points(call) - row,
                       rows = left < kGramRows ? left : kGramRows;

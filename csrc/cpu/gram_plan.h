@@ -59,7 +59,7 @@ struct GramPlan {
 
   // Rows of a layer's weights whose columns fill a block.
   static int rows_at_once(const JetProblem<T>& problem, int l) {
-    const int columns = panels_of<T>(problem.network.widths[l + 1]) * kPanel<T>;
+    const int columns = panels_of<T>(weight_columns(problem, l)) * kPanel<T>;
     const int rows = kGramColumns / columns;
     return rows < 1 ? 1 : rows;
   }
@@ -122,7 +122,7 @@ struct GramPlan {
         const auto in = static_cast<std::size_t>(problem.network.widths[l]);
         const auto out = static_cast<std::size_t>(problem.network.widths[l + 1]);
         std::size_t columns = static_cast<std::size_t>(rows_at_once(problem, l)) *
-                              panels_of<T>(problem.network.widths[l + 1]) * kPanel<T>;
+                              panels_of<T>(weight_columns(problem, l)) * kPanel<T>;
         if (is_factored(problem, l)) {
           columns = streams(problem) * in;
           adjoints = streams(problem) * out > adjoints ? streams(problem) * out : adjoints;

@@ -11,8 +11,20 @@ struct WeightRows {
 };
 
 template <typename T>
+bool is_last(const JetProblem<T>& problem, int l) {
+  return l == problem.network.depth - 1;
+}
+
+template <typename T>
 int weight_rows(const JetProblem<T>& problem, int l) {
-  return problem.network.widths[l] + 1;
+  return 1 + problem.network.widths[is_last(problem, l) ? l + 1 : l];
+}
+
+// Columns of such a row.
+template <typename T>
+int weight_columns(const JetProblem<T>& problem, int l) {
+  const int in = problem.network.widths[l], out = problem.network.widths[l + 1];
+  return is_last(problem, l) && in > out ? in : out;
 }
 
 // A point's rows in panels that hold `rows` for each point.
@@ -82,46 +94,56 @@ void hidden_jacobian(const Tile<T>& tile, const JetProblem<T>& problem, int l, s
   write_bias(zbar, fan_in, rows, vectors, out);
 }
 
+// out += weight h, a panel of one stream's row.
 template <typename T>
-void last_scalar_jacobian(const Tile<T>& tile, const Fields<const T>& c, std::size_t n, std::size_t point,
-                          int fan_in, const WeightRows& rows, T* out) {
-  const std::size_t first = point * static_cast<std::size_t>(tile.shape.count());
-  for (int i = rows.first; i < rows.first + inputs_in(rows, fan_in); ++i, out += kPanel<T>) {
-    for (int s = 0; s < tile.shape.head(); ++s) {
-      const T* h = tile.h[tile.hidden - 1].row(i / kPanel<T>, first + static_cast<std::size_t>(s));
-      out[0] += head_weight(tile.shape, c, s, n) * h[i % kPanel<T>];
-    }
+void add_scaled(T weight, const T* h, int vectors, T* out) {
+  for (int at = 0; at < vectors * kLanes<T>; at += kLanes<T>) {
+    store(out + at, weight * load(h + at) + load(out + at));
   }
-  if (rows.first + rows.count > fan_in) out[0] = c.value[n];
 }
 
-// Outputs [p kPanel, ...) of a vector network: c_value on the value stream, c_second v_k on the tangent along
-// v_k.
+// Output j of a network: sum_s weight_s h_s, with the weights that factors.h gives.
 template <typename T>
-void last_vector_jacobian(const Tile<T>& tile, const JetProblem<T>& problem, const Fields<const T>& c,
-                          std::size_t n, std::size_t point, int fan_in, const WeightRows& rows, int p,
-                          T* out) {
-  const auto d = static_cast<std::size_t>(tile.dimension),
-             first = point * static_cast<std::size_t>(tile.shape.count());
-  const auto count = static_cast<std::size_t>(tile.shape.tangents),
-             offset = static_cast<std::size_t>(p * kPanel<T>);
-  const auto columns = static_cast<std::size_t>(columns_in<T>(tile.dimension, p));
-  const T* value = c.value + n * d + offset;
-  for (int i = rows.first; i < rows.first + inputs_in(rows, fan_in); ++i, out += kPanel<T>) {
-    const T* h = tile.h[tile.hidden - 1].row(i / kPanel<T>, first) + i % kPanel<T>;
-    for (std::size_t j = 0; j < columns; ++j) out[j] += value[j] * h[0];
-    h += kPanel<T>;
-    if (tile.kind == DirectionKind::kCoordinates) {
-      for (std::size_t j = 0; j < columns; ++j) out[j] += c.second[n] * h[(offset + j) * kPanel<T>];
-      continue;
+void output_jacobian(const Tile<T>& tile, const JetProblem<T>& problem, const Fields<const T>& c,
+                     std::size_t n, std::size_t point, int j, int p, int vectors, T* out) {
+  const Shape& shape = tile.shape;
+  const T* h = tile.h[tile.hidden - 1].row(p, point * static_cast<std::size_t>(shape.count()));
+  if (problem.jet != Jet::kDivergence) {
+    for (int s = 0; s < shape.head(); ++s) {
+      add_scaled(head_weight(shape, c, s, n), h + row_of<T>(s), vectors, out);
     }
-    const T* direction = problem.directions.data + (tile.own_directions() ? n * count * d : 0) + offset;
-    for (std::size_t k = 0; k < count; ++k, h += kPanel<T>, direction += d) {
-      for (std::size_t j = 0; j < columns; ++j) out[j] += c.second[n] * h[0] * direction[j];
-    }
+    return;
   }
-  if (rows.first + rows.count <= fan_in) return;
-  for (std::size_t j = 0; j < columns; ++j) out[j] = value[j];
+  const auto d = static_cast<std::size_t>(tile.dimension), column = static_cast<std::size_t>(j);
+  add_scaled(c.value[n * d + column], h, vectors, out);
+  if (tile.kind == DirectionKind::kCoordinates) {
+    return add_scaled(c.second[n], h + row_of<T>(1 + j), vectors, out);
+  }
+  const auto count = static_cast<std::size_t>(shape.tangents);
+  const T* direction = problem.directions.data + (tile.own_directions() ? n * count * d : 0) + column;
+  for (int k = 0; k < shape.tangents; ++k, direction += d) {
+    add_scaled(c.second[n] * *direction, h + row_of<T>(1 + k), vectors, out);
+  }
+}
+
+template <typename T>
+void last_jacobian(const Tile<T>& tile, const JetProblem<T>& problem, const Fields<const T>& c, std::size_t n,
+                   std::size_t point, const WeightRows& rows, int p, T* out) {
+  const int width = problem.network.widths[tile.hidden], outputs = problem.network.widths[tile.hidden + 1];
+  for (int j = rows.first; j < rows.first + inputs_in(rows, outputs) && p < panels_of<T>(width); ++j) {
+    output_jacobian(tile, problem, c, n, point, j, p, vectors_in<T>(width, p),
+                    out + row_of<T>(j - rows.first));
+  }
+  // Streams past the width are padding, but not zeros.
+  for (int i = 0; i < rows.count; ++i) {
+    const int real = columns_in<T>(width, p);
+    for (int at = real < 0 ? 0 : real; at < kPanel<T>; ++at)
+      out[row_of<T>(i) + static_cast<std::size_t>(at)] = T(0);
+  }
+  if (rows.first + rows.count <= outputs) return;
+  T* bias = out + row_of<T>(outputs - rows.first);
+  const T* value = c.value + n * static_cast<std::size_t>(outputs);
+  for (int j = p * kPanel<T>; j < outputs && j < (p + 1) * kPanel<T>; ++j) bias[j - p * kPanel<T>] = value[j];
 }
 
 // One panel of columns of those rows of layer l, (rows.count, kPanel), at a point of a tile that begins at
@@ -129,14 +151,11 @@ void last_vector_jacobian(const Tile<T>& tile, const JetProblem<T>& problem, con
 template <typename T>
 void jacobian_panel(const Tile<T>& tile, const JetProblem<T>& problem, const Fields<const T>& c, int l,
                     std::size_t begin, std::size_t point, const WeightRows& rows, int p, T* out) {
-  const int fan_in = problem.network.widths[l], vectors = vectors_in<T>(problem.network.widths[l + 1], p);
   for (std::size_t i = 0; i < row_of<T>(rows.count); ++i) out[i] = T(0);
+  if (is_last(problem, l)) return last_jacobian(tile, problem, c, begin + point, point, rows, p, out);
+  const int vectors = vectors_in<T>(problem.network.widths[l + 1], p);
   if (l == 0) return first_jacobian(tile, problem, point, rows, p, vectors, out);
-  if (l < tile.hidden) return hidden_jacobian(tile, problem, l, point, rows, p, vectors, out);
-  if (problem.jet != Jet::kDivergence) {
-    return last_scalar_jacobian(tile, c, begin + point, point, fan_in, rows, out);
-  }
-  last_vector_jacobian(tile, problem, c, begin + point, point, fan_in, rows, p, out);
+  hidden_jacobian(tile, problem, l, point, rows, p, vectors, out);
 }
 
 }  // namespace transjet::cpu::TRANSJET_ISA

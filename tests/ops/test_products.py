@@ -25,6 +25,10 @@ RESIDUALS: dict[str, list[tuple[str, Case]]] = {
     "wide Laplacian": [("laplacian_jet", Case(5, 1, 3, (("tanh", 49), ("softplus", 48))))],
     "Laplacian along directions": [("laplacian_jet", Case(5, 3, 0, NARROW, ("shared", 2)))],
     "Laplacian along each point's directions": [("laplacian_jet", Case(5, 3, 1, NARROW, ("point", 2)))],
+    "padding that is not zero": [
+        ("gradient_jet", Case(5, 3, 1, (("tanh", 6), ("softplus", 5)))),
+        ("divergence_jet", Case(5, 3, 1, (("softplus", 21),))),
+    ],
     "divergence": [("divergence_jet", Case(5, 3, 1, NARROW))],
     "divergence along directions": [("divergence_jet", Case(5, 3, 1, NARROW, ("shared", 1)))],
     "divergence along each point's directions": [("divergence_jet", Case(5, 3, 2, WIDE, ("point", 2)))],
