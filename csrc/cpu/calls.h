@@ -58,6 +58,17 @@ struct GramCall {
   R* result;
 };
 
+// solution = (matrix + damping I)^-1 rhs, factorised and solved in float64; NaN where that matrix is not
+// positive definite. Of the symmetric matrix only the lower triangle is read.
+template <typename T>
+struct CholeskySolveCall {
+  std::size_t n;
+  const T* matrix;   // (n, n)
+  const T* damping;  // one number
+  const T* rhs;      // (n)
+  T* solution;       // (n)
+};
+
 // Bytes and points of one kernel's working memory.
 struct Sizes {
   std::size_t shared;  // read-only while it runs: packed weights
@@ -95,6 +106,7 @@ struct KernelTable {
   BlockKernel<GaussNewtonCall<T>> gauss_newton;
   PhasedKernel<GramCall<T, T>> gram;
   PhasedKernel<GramCall<T, double>> precise_gram;
+  PhasedKernel<CholeskySolveCall<T>> cholesky_solve;
 };
 
 }  // namespace transjet::cpu

@@ -1,5 +1,6 @@
 // The kernels for one instruction set and one element type: compiled once for each pair, with the compiler's
 // flags and TRANSJET_ISA and TRANSJET_ELEMENT to match.
+#include "cpu/cholesky_solve.h"
 #include "cpu/gauss_newton.h"
 #include "cpu/gram.h"
 #include "cpu/jets.h"
@@ -17,6 +18,7 @@ const KernelTable<TRANSJET_ELEMENT>& kernel_table<TRANSJET_ELEMENT>() {
       Kernel<GaussNewton<T>>::table(),
       Gram<T, T>::table(),
       Gram<T, double>::table(),
+      CholeskySolve<T>::table(),
   };
   return kTable;
 }

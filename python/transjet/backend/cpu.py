@@ -171,7 +171,12 @@ def _gram(request: Request, *operands: Any) -> list[Any]:
     return [ffi.call("transjet_gram", result, *flat, **words, precise=precise)]
 
 
+def _cholesky_solve(request: Request, *operands: Any) -> list[Any]:
+    return [ffi.call("transjet_cholesky_solve", _like(operands[-1:])[0], *operands)]
+
+
 register_probe("cpu", _probe)
+register_kernel(Kernel("cholesky_solve", "forward", "cpu", _cholesky_solve, _refuses))
 register_kernel(Kernel("gauss_newton", "forward", "cpu", _gauss_newton, _refuses))
 register_kernel(Kernel("gram", "forward", "cpu", _gram, _refuses))
 for _role in ("forward", "tangent", "cotangent"):

@@ -11,6 +11,8 @@ from transjet.ops._operands import check_activation
 from transjet.ops._terms import JETS, Term
 from transjet.ops.activations import ACTIVATIONS
 from transjet.ops.activations import value as activate
+from transjet.ops.cholesky_solve import cholesky_solve
+from transjet.ops.cholesky_solve import explain as _explain_cholesky_solve
 from transjet.ops.directions import hutchinson_directions
 from transjet.ops.divergence_jet import DivergenceJet, divergence_jet
 from transjet.ops.gauss_newton import explain as _explain_gauss_newton
@@ -28,8 +30,8 @@ def explain(op: str, *args: Any, **kwargs: Any) -> Choice:
     """What would run for an operation's operands on the default platform, and why not something else.
 
     Args:
-        op: name of an operation: "null", "gauss_newton", "gram" or a jet, such as "laplacian_jet".
-        *args: its operands: layers, x, tau, dtau of a jet; an array for "null"; terms, and vectors for "gauss_newton".
+        op: name of an operation: "null", "gauss_newton", "gram", "cholesky_solve" or a jet, such as "laplacian_jet".
+        *args: its operands: layers, x, tau, dtau of a jet; terms, and vectors for "gauss_newton"; those of the others.
         **kwargs: its options, and `role`: "forward", "tangent" or "cotangent".
 
     Returns:
@@ -39,7 +41,12 @@ def explain(op: str, *args: Any, **kwargs: Any) -> Choice:
         ConfigError: an unknown operation or role.
         BackendError: a backend asked for by name cannot serve the call.
     """
-    explained: dict[str, Any] = {"null": _explain_null, "gauss_newton": _explain_gauss_newton, "gram": _explain_gram}
+    explained: dict[str, Any] = {
+        "null": _explain_null,
+        "gauss_newton": _explain_gauss_newton,
+        "gram": _explain_gram,
+        "cholesky_solve": _explain_cholesky_solve,
+    }
     explained |= {name: jet.explain for name, jet in JETS.items()}
     if op not in explained:
         raise ConfigError(f"explain: op: expected one of {', '.join(explained)}; got {op!r}")
@@ -57,6 +64,7 @@ __all__ = [
     "Term",
     "activate",
     "check_activation",
+    "cholesky_solve",
     "divergence_jet",
     "explain",
     "full_precision",

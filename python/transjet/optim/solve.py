@@ -5,18 +5,18 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from transjet import ops
+
 Array = jax.Array
 
 
-def _cholesky(matrix: Array, damping: Array, rhs: Array) -> Array:
-    shifted = matrix + damping * jnp.eye(matrix.shape[0], dtype=matrix.dtype)
-    return jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(shifted), True), rhs)
-
-
 def _eigen(matrix: Array, damping: Array, rhs: Array) -> Array:
-    values, vectors = jnp.linalg.eigh(matrix)
-    # Rounding in the products that made the matrix can push its smallest eigenvalues below zero.
-    return vectors @ ((vectors.T @ rhs) / (jnp.maximum(values, 0) + damping))
+    with jax.enable_x64(True):
+        a, lam, b = (v.astype(jnp.float64) for v in (matrix, damping, rhs))
+        values, vectors = jnp.linalg.eigh(a)
+        # Rounding in the products that made the matrix can push its smallest eigenvalues below zero.
+        solution = vectors @ ((vectors.T @ b) / (jnp.maximum(values, 0) + lam))
+        return solution.astype(rhs.dtype)
 
 
 def damped_solve(matrix: Array, damping: Array, rhs: Array) -> Array:
@@ -32,10 +32,9 @@ def damped_solve(matrix: Array, damping: Array, rhs: Array) -> Array:
     Returns:
         (n,), in b's dtype.
     """
-    with jax.enable_x64(True):
-        a, lam, b = (jnp.asarray(v).astype(jnp.float64) for v in (matrix, damping, rhs))
-        # A non-finite matrix has no eigendecomposition either: its NaN passes through to the caller's checks.
-        solution = _cholesky(a, lam, b)
-        failed = jnp.any(~jnp.isfinite(solution)) & jnp.all(jnp.isfinite(a))
-        solution = jax.lax.cond(failed, _eigen, lambda *_: solution, a, lam, b)
-        return solution.astype(rhs.dtype)
+    dtype = jnp.result_type(matrix, rhs)
+    a, lam, b = (jnp.asarray(v, dtype) for v in (matrix, damping, rhs))
+    solution = ops.cholesky_solve(a, lam, b)
+    # A non-finite matrix has no eigendecomposition either: its NaN passes through to the caller's checks.
+    failed = jnp.any(~jnp.isfinite(solution)) & jnp.all(jnp.isfinite(a))
+    return jax.lax.cond(failed, _eigen, lambda *_: solution, a, lam, b).astype(rhs.dtype)
