@@ -58,6 +58,19 @@ struct GramCall {
   R* result;
 };
 
+// Particles moved along dx/dt = net(x, tau) by `steps` steps of the classical Runge-Kutta method, and the
+// integral of the divergence along the way. The problem is a divergence jet along the coordinates at the
+// particles' starts, except that its tau has a row for the start, the middle and the end of every step, the
+// end of one being the start of the next, and that there is no dtau.
+template <typename T>
+struct TransportCall {
+  JetProblem<T> problem;
+  std::size_t steps;
+  const T* step;  // one number, negative to go back in time
+  T* end;         // (n, d)
+  T* change;      // (n)
+};
+
 // solution = (matrix + damping I)^-1 rhs, factorised and solved in float64; NaN where that matrix is not
 // positive definite. Of the symmetric matrix only the lower triangle is read.
 template <typename T>
@@ -104,6 +117,7 @@ struct KernelTable {
   BlockKernel<TangentCall<T>> tangent;
   BlockKernel<CotangentCall<T>> cotangent;
   BlockKernel<GaussNewtonCall<T>> gauss_newton;
+  BlockKernel<TransportCall<T>> ode_transport;
   PhasedKernel<GramCall<T, T>> gram;
   PhasedKernel<GramCall<T, double>> precise_gram;
   PhasedKernel<CholeskySolveCall<T>> cholesky_solve;

@@ -5,6 +5,7 @@
 #include "cpu/gram.h"
 #include "cpu/jets.h"
 #include "cpu/kernel_table.h"
+#include "cpu/transport.h"
 
 namespace transjet::cpu::TRANSJET_ISA {
 
@@ -12,13 +13,9 @@ template <>
 const KernelTable<TRANSJET_ELEMENT>& kernel_table<TRANSJET_ELEMENT>() {
   using T = TRANSJET_ELEMENT;
   static constexpr KernelTable<T> kTable = {
-      Kernel<ForwardJet<T>>::table(),
-      Kernel<TangentJet<T>>::table(),
-      Kernel<Cotangent<T>>::table(),
-      Kernel<GaussNewton<T>>::table(),
-      Gram<T, T>::table(),
-      Gram<T, double>::table(),
-      CholeskySolve<T>::table(),
+      Kernel<ForwardJet<T>>::table(),  Kernel<TangentJet<T>>::table(),   Kernel<Cotangent<T>>::table(),
+      Kernel<GaussNewton<T>>::table(), Kernel<OdeTransport<T>>::table(), Gram<T, T>::table(),
+      Gram<T, double>::table(),        CholeskySolve<T>::table(),
   };
   return kTable;
 }

@@ -32,7 +32,7 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 }
 
 template <typename T>
-JetOperands<T>::JetOperands(Reader& reader, const JetSettings& settings) {
+JetOperands<T>::JetOperands(Reader& reader, const JetSettings& settings, Times times) {
   if (!parse_jet(settings.jet, problem_.jet)) {
     reader.fail(mismatch(reader.op(), "jet", "a known name", "such as gradient_jet", settings.jet));
   }
@@ -46,7 +46,7 @@ JetOperands<T>::JetOperands(Reader& reader, const JetSettings& settings) {
   }
   if (activations_.empty())
     reader.fail(mismatch(reader.op(), "the network", "hidden layers", "one or more", 0));
-  read_points(reader, settings.directions);
+  read_points(reader, settings.directions, times);
   std::int64_t fan_in = problem_.points.d + problem_.points.f;
   widths_.push_back(static_cast<int>(fan_in));
   for (std::size_t l = 0; l < depth(); ++l) {
@@ -63,16 +63,18 @@ JetOperands<T>::JetOperands(Reader& reader, const JetSettings& settings) {
 }
 
 template <typename T>
-void JetOperands<T>::read_points(Reader& reader, std::string_view directions) {
+void JetOperands<T>::read_points(Reader& reader, std::string_view directions, Times times) {
   const Dimensions x = reader.dimensions("x", 2), tau = reader.dimensions("tau", 2, 1);
-  const Dimensions features = {x[0], tau[1]};
+  const bool table = times == Times::kTable;
+  const Dimensions features = {table ? tau[0] : x[0], tau[1]};
+  moments_ = static_cast<std::size_t>(features[0]);
   Points<T>& points = problem_.points;
   points.count = static_cast<std::size_t>(x[0]);
   points.d = static_cast<int>(x[1]);
   points.f = static_cast<int>(tau[1]);
   points.x = reader.argument<T>("x", x);
   points.tau = reader.argument<T>("tau", features);
-  points.dtau = reader.argument<T>("dtau", features);
+  if (!table) points.dtau = reader.argument<T>("dtau", features);
   problem_.directions = {DirectionKind::kCoordinates, points.d, nullptr};
   if (directions == "shared") {
     const Dimensions shape = {reader.dimensions("directions", 2)[0], x[1]};

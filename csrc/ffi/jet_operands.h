@@ -41,17 +41,21 @@ class ParameterSets {
   std::vector<T*> weights_, biases_;
 };
 
+// Time features of a network: for each point, with their derivatives, or a table of some moments.
+enum class Times { kOfPoints, kTable };
+
 template <typename T>
 class JetOperands {
  public:
-  // Reads x, tau, dtau, [directions], W_1, b_1, ..., as many layers as there are activations and one more.
-  // The network must have a hidden layer.
-  JetOperands(Reader& reader, const JetSettings& settings);
+  // Reads x, tau, dtau unless times are a table, [directions], W_1, b_1, ..., as many layers as there are
+  // activations and one more. The network must have a hidden layer.
+  JetOperands(Reader& reader, const JetSettings& settings, Times times = Times::kOfPoints);
   JetOperands(const JetOperands&) = delete;
   JetOperands& operator=(const JetOperands&) = delete;
 
   const JetProblem<T>& problem() const { return problem_; }
   std::size_t depth() const { return activations_.size() + 1; }
+  std::size_t moments() const { return moments_; }  // rows of tau
 
   Fields<const T> read_fields(Reader& reader) const;
   Fields<T> write_fields(Reader& reader) const;
@@ -62,13 +66,14 @@ class JetOperands {
   ParameterSets<T> write_parameters(Reader& reader, std::size_t sets) const;
 
  private:
-  void read_points(Reader& reader, std::string_view directions);
+  void read_points(Reader& reader, std::string_view directions, Times times);
   template <typename U, typename Next>
   Fields<U> fields(Next&& next) const;
   template <typename U, typename Next>
   ParameterSets<U> parameters(std::size_t sets, Next&& next) const;
 
   JetProblem<T> problem_{};
+  std::size_t moments_ = 0;
   std::vector<int> widths_;
   std::vector<Activation> activations_;
   std::unique_ptr<ParameterSets<const T>> parameters_;

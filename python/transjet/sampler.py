@@ -20,7 +20,14 @@ from transjet.paths import BoundaryPath, GaussianPrior
 from transjet.recipes import recipe
 from transjet.targets import Target
 from transjet.train import Phase, RunResult, Trainer, TrainState, run
-from transjet.transport import WeightedSamples, log_density_of, ode_transport, push_prior, sample_in_batches
+from transjet.transport import (
+    NetworkField,
+    WeightedSamples,
+    log_density_of,
+    ode_transport,
+    push_prior,
+    sample_in_batches,
+)
 
 Array = jax.Array
 _BATCH = 8192  # particles transported at once when sampling
@@ -202,7 +209,7 @@ class Sampler:
     def _field(self, params: Params) -> Callable[[Array, Array], DivergenceJet]:
         """What samples follow: the drift, or for a diffusion its probability flow mu - sigma^2/2 grad V."""
         if self.config.equation == "continuity":
-            return lambda x, t: self._drift.jet("divergence_jet", params["drift"], x, t)
+            return NetworkField(self._drift, params["drift"])
         path, potential, half = self._path, self._network(1), 0.5 * self.config.sigma**2
 
         def flow(x: Array, t: Array) -> DivergenceJet:

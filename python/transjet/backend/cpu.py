@@ -171,11 +171,19 @@ def _gram(request: Request, *operands: Any) -> list[Any]:
     return [ffi.call("transjet_gram", result, *flat, **words, precise=precise)]
 
 
+def _ode_transport(request: Request, *operands: Any) -> list[Any]:
+    x, tau, layers = operands[1], operands[2], operands[3:]
+    activation, deep = deepen(request.static, (x, tau), layers)
+    results = [*_like((x,)), jax.ShapeDtypeStruct(x.shape[:1], x.dtype)]
+    return ffi.call("transjet_ode_transport", results, *operands[:3], *deep, activation=activation)
+
+
 def _cholesky_solve(request: Request, *operands: Any) -> list[Any]:
     return [ffi.call("transjet_cholesky_solve", _like(operands[-1:])[0], *operands)]
 
 
 register_probe("cpu", _probe)
+register_kernel(Kernel("ode_transport", "forward", "cpu", _ode_transport, _refuses))
 register_kernel(Kernel("cholesky_solve", "forward", "cpu", _cholesky_solve, _refuses))
 register_kernel(Kernel("gauss_newton", "forward", "cpu", _gauss_newton, _refuses))
 register_kernel(Kernel("gram", "forward", "cpu", _gram, _refuses))

@@ -98,6 +98,25 @@ class MLP:
         powers = {"value": 0, "dt": 0, "grad": 1, "divergence": 1, "laplacian": 2}
         return type(raw)(*(v * (self.output_scale / self.input_scale ** powers[f]) for f, v in raw._asdict().items()))
 
+    def transport(self, layers: Layers, x: Array, times: Array, step: Array) -> ops.OdeTransport:
+        """Particles x (n, d) along dx/dt = network(x, t), by Runge-Kutta steps of size `step`.
+
+        Args:
+            layers: the parameters.
+            x: where particles start, (n, d).
+            times: start, middle and end of every step, (2 steps + 1,).
+            step: scalar, negative to go back in time.
+
+        Returns:
+            OdeTransport(x (n, d), change (n,)).
+        """
+        scale = jnp.asarray(self.input_scale, x.dtype)
+        rate = self.output_scale / self.input_scale
+        moved = ops.ode_transport(
+            layers, x / scale, self.time(times)[0], step * rate, activation=self.activation, backend=self.backend
+        )
+        return ops.OdeTransport(moved.x * scale, moved.change)
+
     def jet(self, name: str, layers: Layers, x: Array, t: Array) -> Any:
         """The named jet of this network at x (n, d), t (n,)."""
         return self.rescale(self.raw_jet(name, layers, self.inputs(x, t)))

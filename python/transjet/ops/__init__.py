@@ -23,6 +23,8 @@ from transjet.ops.gram import gram
 from transjet.ops.laplacian_jet import LaplacianJet, laplacian_jet
 from transjet.ops.null import explain as _explain_null
 from transjet.ops.null import null
+from transjet.ops.ode_transport import OdeTransport, ode_transport
+from transjet.ops.ode_transport import explain as _explain_ode_transport
 from transjet.ops.products import jacobian_product, jacobian_transpose_product
 
 
@@ -30,7 +32,8 @@ def explain(op: str, *args: Any, **kwargs: Any) -> Choice:
     """What would run for an operation's operands on the default platform, and why not something else.
 
     Args:
-        op: name of an operation: "null", "gauss_newton", "gram", "cholesky_solve" or a jet, such as "laplacian_jet".
+        op: name of an operation: "null", "gauss_newton", "gram", "cholesky_solve", "ode_transport" or a jet, such as
+            "laplacian_jet".
         *args: its operands: layers, x, tau, dtau of a jet; terms, and vectors for "gauss_newton"; those of the others.
         **kwargs: its options, and `role`: "forward", "tangent" or "cotangent".
 
@@ -46,6 +49,7 @@ def explain(op: str, *args: Any, **kwargs: Any) -> Choice:
         "gauss_newton": _explain_gauss_newton,
         "gram": _explain_gram,
         "cholesky_solve": _explain_cholesky_solve,
+        "ode_transport": _explain_ode_transport,
     }
     explained |= {name: jet.explain for name, jet in JETS.items()}
     if op not in explained:
@@ -61,6 +65,7 @@ __all__ = [
     "DivergenceJet",
     "GradientJet",
     "LaplacianJet",
+    "OdeTransport",
     "Term",
     "activate",
     "check_activation",
@@ -77,5 +82,6 @@ __all__ = [
     "jacobian_transpose_product",
     "laplacian_jet",
     "null",
+    "ode_transport",
     "use_backend",
 ]

@@ -83,7 +83,13 @@ def as_float_array(op: str, name: str, value: Any, ndim: int | None = None) -> A
     return array
 
 
-def _check_layers(op: str, layers: Layers, fan_in: int, outputs: int) -> list[Array]:
+def check_layers(op: str, layers: Layers, fan_in: int, outputs: int) -> list[Array]:
+    """Check a network of so many inputs and outputs; return W_1, b_1, ...
+
+    Raises:
+        ShapeError: layers of the wrong structure or sizes.
+        DTypeError: weights that are not float32 or float64.
+    """
     if not isinstance(layers, (tuple, list)) or not layers:
         raise ShapeError(f"{op}: layers: expected a non-empty tuple of (W, b) pairs; got {type(layers).__name__}")
     flat: list[Array] = []
@@ -110,6 +116,19 @@ def _check_layers(op: str, layers: Layers, fan_in: int, outputs: int) -> list[Ar
         kind = "a scalar network" if outputs == 1 else "one per coordinate"
         raise ShapeError(f"{op}: layers[-1]: expected {outputs} output(s), {kind}; got {fan_in}")
     return flat
+
+
+def check_one_dtype(op: str, operands: Sequence[Array]) -> None:
+    """Refuse operands of different dtypes.
+
+    Raises:
+        DTypeError: they differ.
+    """
+    dtypes = {str(a.dtype) for a in operands}
+    if len(dtypes) > 1:
+        raise DTypeError(
+            f"{op}: expected all operands of one dtype; got {', '.join(sorted(dtypes))}. Convert with .astype"
+        )
 
 
 def _check_directions(op: str, directions: Any, n: int, d: int) -> tuple[str, Array]:
@@ -151,10 +170,6 @@ def prepare(
     if directions is not None:
         kind, array = _check_directions(op, directions, n, d)
         points.append(array)
-    flat = points + _check_layers(op, layers, d + points[1].shape[1], 1 if scalar else d)
-    dtypes = {str(a.dtype) for a in flat}
-    if len(dtypes) > 1:
-        raise DTypeError(
-            f"{op}: expected all operands of one dtype; got {', '.join(sorted(dtypes))}. Convert with .astype"
-        )
+    flat = points + check_layers(op, layers, d + points[1].shape[1], 1 if scalar else d)
+    check_one_dtype(op, flat)
     return JetStatic(check_activation(op, activation, len(layers) - 1), kind), flat

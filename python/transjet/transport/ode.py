@@ -7,17 +7,36 @@ gives samples with the exact log density of the flow; backward it gives the flow
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from transjet.errors import ConfigError
-from transjet.models import DivergenceJet
+from transjet.models import MLP, DivergenceJet, Layers
 
 Array = jax.Array
 Field = Callable[[Array, Array], DivergenceJet]
 """`(x (n, d), t (n,)) -> DivergenceJet(value (n, d), divergence (n,))`."""
+
+
+@dataclass(frozen=True)
+class NetworkField:
+    """The field of a network alone; `ode_transport` follows it in one fused call.
+
+    Attributes:
+        model: network of (x, t) with d outputs.
+        layers: its parameters.
+    """
+
+    model: MLP
+    layers: Layers
+
+    def __call__(self, x: Array, t: Array) -> DivergenceJet:
+        """Value (n, d) and divergence (n,) at x (n, d), t (n,)."""
+        jet: DivergenceJet = self.model.jet("divergence_jet", self.layers, x, t)
+        return jet
 
 
 class Transported(NamedTuple):
@@ -55,7 +74,7 @@ def ode_transport(field: Field, x: Array, *, steps: int = 100, reverse: bool = F
     """Move particles from t = 0 to t = 1 (or back) by the classical fourth-order Runge-Kutta method.
 
     Args:
-        field: drift with its divergence.
+        field: drift with its divergence; a `NetworkField` is fastest.
         x: positions at the start, (n, d).
         steps: number of equal time steps.
         reverse: integrate from t = 1 to t = 0.
@@ -70,6 +89,9 @@ def ode_transport(field: Field, x: Array, *, steps: int = 100, reverse: bool = F
     if steps < 1:
         raise ConfigError(f"ode_transport: steps: expected at least 1; got {steps}")
     h = jnp.asarray((-1.0 if reverse else 1.0) / steps, x.dtype)
+    if isinstance(field, NetworkField):
+        moments = (1.0 if reverse else 0.0) + h / 2 * jnp.arange(2 * steps + 1, dtype=x.dtype)
+        return Transported(*field.model.transport(field.layers, x, moments, h))
     times = (1.0 if reverse else 0.0) + h * jnp.arange(steps, dtype=x.dtype)
 
     def step(state: tuple[Array, Array], t: Array) -> tuple[tuple[Array, Array], None]:
