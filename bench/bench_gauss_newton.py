@@ -5,46 +5,25 @@ N = 1024 points, two networks of 3 hidden layers of 64: linearisation, Gram matr
 
 import jax
 import pytest
+from dual import SCALE, problem, step_call
 from jax.flatten_util import ravel_pytree
 from plain_jax import continuity_residual, dual_step
 
-from transjet import targets
-from transjet.collocation import UniformBox
-from transjet.equations import continuity
-from transjet.models import MLP
 from transjet.optim import DualGaussNewton
-from transjet.paths import BoundaryPath, GaussianPrior
 
-POINTS = 1024
-SCALE = 7.0
+GROUP = "dual Gauss-Newton step, gmm-grid, N = 1024"
 
 
-def _problem():
-    target = targets.get("gmm-grid")
-    path = BoundaryPath(GaussianPrior(2, target.prior_std), target.log_density)
-    equation = continuity(path, MLP(2, 2, input_scale=SCALE), MLP(2, 1, input_scale=SCALE))
-    box = UniformBox((-SCALE,) * 2, (SCALE,) * 2)
-    points = box.draw(jax.random.key(1), (), POINTS, 0.0, "float32")
-    return path, equation, equation.init(jax.random.key(0)), points
+@pytest.mark.parametrize("backend", ["auto", "xla"])
+def bench_transjet(benchmark, backend):
+    benchmark.group = GROUP
+    step = step_call(backend)
+    benchmark.pedantic(lambda: jax.block_until_ready(step()), rounds=7, warmup_rounds=2)
 
 
-@pytest.mark.benchmark(group="dual Gauss-Newton step, gmm-grid, N = 1024")
-def bench_transjet(benchmark):
-    _, equation, params, points = _problem()
-    optimiser = DualGaussNewton()
-    state = optimiser.init(params)
-
-    @jax.jit
-    def step(params, state, points):
-        return optimiser.step(equation, params, state, equation.batch(points))
-
-    jax.block_until_ready(step(params, state, points))
-    benchmark.pedantic(lambda: jax.block_until_ready(step(params, state, points)), rounds=7, warmup_rounds=1)
-
-
-@pytest.mark.benchmark(group="dual Gauss-Newton step, gmm-grid, N = 1024")
 def bench_plain_jax(benchmark):
-    path, _, params, points = _problem()
+    benchmark.group = GROUP
+    path, _, params, points = problem()
     flat, _ = ravel_pytree(params)
     optimiser = DualGaussNewton()
     residual = continuity_residual(path.prior, path.log_rho, SCALE)

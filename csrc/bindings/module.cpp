@@ -4,6 +4,7 @@
 #include "build_config.h"
 #include "cpu/dispatch.h"
 #include "ffi/registry.h"
+#include "ffi/terms.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace py = pybind11;
@@ -61,6 +62,20 @@ py::dict simd() {
   return info;
 }
 
+std::size_t factor_bytes(const std::string& dtype, std::size_t points, const py::list& terms) {
+  std::vector<transjet::ffi::TermSizes> sizes;
+  for (const py::handle term : terms) {
+    const auto row = py::cast<py::tuple>(term);
+    sizes.push_back({py::cast<std::string>(row[0]),
+                     py::cast<std::string>(row[1]),
+                     {},
+                     py::cast<int>(row[3]),
+                     py::cast<int>(row[4])});
+    for (const py::handle width : row[2]) sizes.back().widths.push_back(py::cast<int>(width));
+  }
+  return transjet::ffi::factor_bytes(dtype == "float64", points, sizes);
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
@@ -69,5 +84,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
   m.def("simd", &simd, "Instruction sets of the kernels: supported and selected.");
   m.def("select_simd", &transjet::cpu::select_isa, py::arg("name"),
         "Use the named instruction set, \"\" for the best; False if it is not supported.");
+  m.def("factor_bytes", &factor_bytes, py::arg("dtype"), py::arg("points"), py::arg("terms"),
+        "Size of kept factors, for terms (jet, directions, widths, coordinates, count of directions).");
   m.def("build_info", &build_info, "What this build is made of.");
 }

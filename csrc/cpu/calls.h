@@ -35,6 +35,18 @@ struct Term {
   Fields<const T> coefficients;
 };
 
+// Bytes in front of kept factors; the kernels do not touch them.
+inline constexpr std::size_t kFactorHeader = 64;
+
+// Everything about the Jacobian of a residual at all points that products with it need, kept for several of
+// them. Opaque; of as many bytes as the kernels ask for, with the points in the order of the tiles.
+template <typename T>
+struct FactorsCall {
+  int terms;
+  const Term<T>* term;
+  char* factors;
+};
+
 // J^T u with u = W (J v + offset), for several v at once, over terms at the same points. The offset is what
 // columns of the Jacobian that belong to no network give to J v.
 template <typename T>
@@ -47,6 +59,7 @@ struct GaussNewtonCall {
   const T* offset;                    // (vectors, n), or null for zeros
   const Parameters<T>* product;       // [vectors][terms]
   T* weighted;                        // (vectors, n): u
+  const char* factors;                // of the same terms, or null: they are computed on the way
 };
 
 // result (n, n) += J J^T over terms at the same points, R at least as precise as T: products of rows are
@@ -116,6 +129,8 @@ struct KernelTable {
   BlockKernel<ForwardCall<T>> forward;
   BlockKernel<TangentCall<T>> tangent;
   BlockKernel<CotangentCall<T>> cotangent;
+  BlockKernel<FactorsCall<T>> factors;
+  std::size_t (*factor_bytes)(const FactorsCall<T>&);  // reads no arrays
   BlockKernel<GaussNewtonCall<T>> gauss_newton;
   BlockKernel<TransportCall<T>> ode_transport;
   PhasedKernel<GramCall<T, T>> gram;

@@ -33,12 +33,16 @@ void write_output_weights(const Tile<T>& tile, const JetProblem<T>& problem, con
                           std::size_t begin, const T* scale, const Panels<T>& to) {
   const auto d = static_cast<std::size_t>(tile.dimension);
   const std::size_t count = tile.own_directions() ? static_cast<std::size_t>(tile.shape.tangents) : 0;
+  // Products of whole vectors read the padding, too.
+  const int padding = panels_of<T>(tile.dimension) * kPanel<T> - tile.dimension;
   std::size_t row = 0;
   for (std::size_t p = 0; p < tile.points; ++p) {
     const std::size_t n = begin + p;
     const T factor = scale == nullptr ? T(1) : scale[p];
+    clear_row(to, row, tile.dimension, padding);
     write_row(to, row++, 0, c.value + n * d, tile.dimension, factor);
     for (std::size_t k = 0; k < count; ++k) {
+      clear_row(to, row, tile.dimension, padding);
       write_row(to, row++, 0, problem.directions.data + (n * count + k) * d, tile.dimension,
                 factor * c.second[n]);
     }

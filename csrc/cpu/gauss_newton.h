@@ -2,15 +2,10 @@
 // with the factors of a tile, which never leave the cache.
 #pragma once
 
-#include "cpu/jets.h"
+#include "cpu/factor_cache.h"
 #include "cpu/sums.h"
 
 namespace transjet::cpu::TRANSJET_ISA {
-
-template <typename T>
-Shape factor_shape(const JetProblem<T>& problem) {
-  return stream_shape(problem.jet, problem.directions.count);
-}
 
 template <typename T>
 struct Cotangent {
@@ -31,17 +26,9 @@ struct Cotangent {
     return {pack_parameters(arena, call.problem, call.problem.parameters, Pass::kBoth)};
   }
 
-  static std::size_t rows(const Call& call) {
-    return static_cast<std::size_t>(factor_shape(call.problem).count());
-  }
-
-  static std::size_t fixed_bytes(const Call& call) {
-    Arena arena;
-    Tile<T> tile{};
-    tile.shape = factor_shape(call.problem);
-    tile.kind = call.problem.directions.kind;
-    lay_out_sums(arena, call.problem, tile);
-    return arena.used();
+  static std::size_t capacity(const Call& call) {
+    const Term<T> term{call.problem, call.cotangent};
+    return factor_capacity(1, &term);
   }
 
   static Worker lay_out(Arena& arena, const Call& call, std::size_t capacity) {
@@ -81,6 +68,7 @@ struct GaussNewton {
   struct Worker {
     std::size_t capacity;
     Tile<T>* tiles;     // [terms]
+    char* work;         // of the tiles, where their factors are kept elsewhere
     Scales<T>* scales;  // [terms]
     Sums<T>* sums;      // [vectors][terms]
     T* partial;         // a vector a point
@@ -107,54 +95,53 @@ struct GaussNewton {
     return shared;
   }
 
-  static std::size_t rows(const Call& call) {
-    std::size_t most = 1;
-    for (int i = 0; i < call.terms; ++i) {
-      const auto rows = static_cast<std::size_t>(factor_shape(call.term[i].problem).count());
-      most = rows > most ? rows : most;
-    }
-    return most;
-  }
-
-  static std::size_t fixed_bytes(const Call& call) {
-    Arena arena;
-    for (std::size_t i = 0; i < count(call); ++i) {
-      const JetProblem<T>& problem = call.term[i % static_cast<std::size_t>(call.terms)].problem;
-      Tile<T> tile{};
-      tile.shape = factor_shape(problem);
-      tile.kind = problem.directions.kind;
-      lay_out_sums(arena, problem, tile);
-    }
-    return arena.used();
-  }
+  static std::size_t capacity(const Call& call) { return factor_capacity(call.terms, call.term); }
 
   static Worker lay_out(Arena& arena, const Call& call, std::size_t capacity) {
     const auto terms = static_cast<std::size_t>(call.terms);
-    Worker worker{capacity,
-                  arena.take<Tile<T>>(terms),
-                  arena.take<Scales<T>>(terms),
-                  arena.take<Sums<T>>(count(call)),
-                  nullptr,
-                  nullptr};
+    Worker worker{};
+    worker.capacity = capacity;
+    worker.tiles = arena.take<Tile<T>>(terms);
+    worker.scales = arena.take<Scales<T>>(terms);
+    worker.sums = arena.take<Sums<T>>(count(call));
     worker.partial = arena.take<T>(capacity * kLanes<T>);
     worker.product = arena.take<T>(capacity * static_cast<std::size_t>(call.vectors));
+    if (call.factors == nullptr) {
+      lay_out_factors(arena, arena, call.terms, call.term, capacity, worker.tiles);
+    } else {
+      Arena kept, work;
+      lay_out_factors(kept, work, call.terms, call.term, capacity, static_cast<Tile<T>*>(nullptr));
+      worker.work = arena.take<char>(work.used());
+    }
     for (std::size_t i = 0; i < count(call); ++i) {
       const JetProblem<T>& problem = call.term[i % terms].problem;
       Tile<T> tile{};
-      if (i < terms) {
-        tile = lay_out_tile(arena, arena, problem, factor_shape(problem), Keep::kAll, capacity);
-        const Scales<T> scales = lay_out_scales(arena, problem, tile);
-        if (!arena.counting()) {
-          worker.tiles[i] = tile;
-          worker.scales[i] = scales;
-        }
-      }
       tile.shape = factor_shape(problem);
       tile.kind = problem.directions.kind;
+      tile.capacity = capacity;
+      if (i < terms) {
+        const Scales<T> scales = lay_out_scales(arena, problem, tile);
+        if (!arena.counting()) worker.scales[i] = scales;
+      }
       const Sums<T> sums = lay_out_sums(arena, problem, tile);
       if (!arena.counting()) worker.sums[i] = sums;
     }
     return worker;
+  }
+
+  static void find_factors(const Call& call, const Shared& shared, Worker& worker, std::size_t start,
+                           std::size_t points) {
+    if (call.factors != nullptr) {
+      Arena work(worker.work);
+      lay_out_kept_factors(call.terms, call.term, call.factors, worker.capacity, start / worker.capacity,
+                           work, worker.tiles);
+    }
+    for (int i = 0; i < call.terms; ++i) {
+      worker.tiles[i].points = points;
+      if (call.factors != nullptr) continue;
+      sweep_factors(worker.tiles[i], call.term[i].problem, shared.packed[i], call.term[i].coefficients,
+                    start);
+    }
   }
 
   // u of a tile for all vectors: every network's part of J v goes in before it is weighted.
@@ -182,11 +169,7 @@ struct GaussNewton {
     const auto terms = static_cast<std::size_t>(call.terms);
     for (std::size_t i = 0; i < count(call); ++i) clear(worker.sums[i]);
     for_each_tile(begin, end, worker.capacity, [&](std::size_t start, std::size_t points) {
-      for (std::size_t i = 0; i < terms; ++i) {
-        worker.tiles[i].points = points;
-        sweep_factors(worker.tiles[i], call.term[i].problem, shared.packed[i], call.term[i].coefficients,
-                      start);
-      }
+      find_factors(call, shared, worker, start, points);
       multiply_vectors(call, shared, worker, start, points);
       for (std::size_t i = 0; i < count(call); ++i) {
         const std::size_t t = i % terms;

@@ -13,9 +13,16 @@ template <>
 const KernelTable<TRANSJET_ELEMENT>& kernel_table<TRANSJET_ELEMENT>() {
   using T = TRANSJET_ELEMENT;
   static constexpr KernelTable<T> kTable = {
-      Kernel<ForwardJet<T>>::table(),  Kernel<TangentJet<T>>::table(),   Kernel<Cotangent<T>>::table(),
-      Kernel<GaussNewton<T>>::table(), Kernel<OdeTransport<T>>::table(), Gram<T, T>::table(),
-      Gram<T, double>::table(),        CholeskySolve<T>::table(),
+      Kernel<ForwardJet<T>>::table(),    //
+      Kernel<TangentJet<T>>::table(),    //
+      Kernel<Cotangent<T>>::table(),     //
+      Kernel<Factors<T>>::table(),       //
+      &Factors<T>::bytes,                //
+      Kernel<GaussNewton<T>>::table(),   //
+      Kernel<OdeTransport<T>>::table(),  //
+      Gram<T, T>::table(),               //
+      Gram<T, double>::table(),          //
+      CholeskySolve<T>::table(),         //
   };
   return kTable;
 }

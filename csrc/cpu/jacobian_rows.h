@@ -116,6 +116,7 @@ void output_jacobian(const Tile<T>& tile, const JetProblem<T>& problem, const Fi
   }
   const auto d = static_cast<std::size_t>(tile.dimension), column = static_cast<std::size_t>(j);
   add_scaled(c.value[n * d + column], h, vectors, out);
+  if (shape.tangents == 0) return;
   if (tile.kind == DirectionKind::kCoordinates) {
     return add_scaled(c.second[n], h + row_of<T>(1 + j), vectors, out);
   }

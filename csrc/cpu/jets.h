@@ -45,8 +45,9 @@ struct ForwardJet {
     return {pack_parameters(arena, call.problem, call.problem.parameters, pass)};
   }
 
-  static std::size_t rows(const Call& call) { return rows_of(call.problem); }
-  static std::size_t fixed_bytes(const Call&) { return 0; }
+  static std::size_t capacity(const Call& call) {
+    return tile_capacity_of<ForwardJet>(call, rows_of(call.problem));
+  }
 
   static Worker lay_out(Arena& arena, const Call& call, std::size_t capacity) {
     const JetProblem<T>& problem = call.problem;
@@ -112,8 +113,9 @@ struct TangentJet {
             pack_parameters(arena, call.problem, call.vector, pass)};
   }
 
-  static std::size_t rows(const Call& call) { return rows_of(call.problem); }
-  static std::size_t fixed_bytes(const Call&) { return 0; }
+  static std::size_t capacity(const Call& call) {
+    return tile_capacity_of<TangentJet>(call, rows_of(call.problem));
+  }
 
   static Worker lay_out(Arena& arena, const Call& call, std::size_t capacity) {
     const JetProblem<T>& problem = call.problem;

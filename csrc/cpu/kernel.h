@@ -1,11 +1,11 @@
 // From an operation's parts to the BlockKernel that the threads run. An operation `Op` has
 //
-//   using Call, Element; struct Shared; struct Worker;
-//   static Shared share(Arena&, const Call&);                          lays out and packs what all threads
-//   read static Worker lay_out(Arena&, const Call&, std::size_t capacity);  lays out a thread's memory for so
-//   many points static std::size_t rows(const Call&);                              rows that one point
-//   occupies in a tile static void run(const Call&, const Shared&, Worker&, std::size_t begin, std::size_t
-//   end); static void commit(const Call&, const Shared&, Worker&);           only where kSums
+//   using Call; struct Shared; struct Worker; static constexpr bool kSums;
+//   static Shared share(Arena&, const Call&);                          packs what all threads read
+//   static std::size_t capacity(const Call&);                          points of a tile
+//   static Worker lay_out(Arena&, const Call&, std::size_t capacity);  a thread's memory
+//   static void run(const Call&, const Shared&, Worker&, begin, end);  a range of points
+//   static void commit(const Call&, const Shared&, Worker&);           only where kSums
 #pragma once
 
 #include "cpu/arena.h"
@@ -19,16 +19,22 @@ namespace transjet::cpu::TRANSJET_ISA {
 inline constexpr std::size_t kTileBytes = 256 << 10;
 inline constexpr std::size_t kTileRows = 8 * static_cast<std::size_t>(kBlockRows);
 
-template <typename Op, typename Call>
-std::size_t tile_capacity(const Call& call) {
-  const std::size_t rows = Op::rows(call);
+// Points of a tile of so many rows a point, `bytes(capacity)` being what it occupies.
+template <typename Bytes>
+std::size_t tile_capacity(std::size_t rows, Bytes&& bytes) {
   std::size_t capacity = (kTileRows + rows - 1) / rows;
-  for (; capacity > 1; capacity = (capacity + 1) / 2) {
+  while (capacity > 1 && bytes(capacity) > kTileBytes) capacity = (capacity + 1) / 2;
+  return capacity;
+}
+
+// The same for an operation whose working memory is that of a tile.
+template <typename Op>
+std::size_t tile_capacity_of(const typename Op::Call& call, std::size_t rows) {
+  return tile_capacity(rows, [&](std::size_t capacity) {
     Arena arena;
     Op::lay_out(arena, call, capacity);
-    if (arena.used() - Op::fixed_bytes(call) <= kTileBytes) break;
-  }
-  return capacity;
+    return arena.used();
+  });
 }
 
 template <typename Op>
@@ -39,7 +45,7 @@ struct Kernel {
     Arena shared, worker;
     shared.take<typename Op::Shared>(1);
     Op::share(shared, call);
-    const std::size_t capacity = tile_capacity<Op>(call);
+    const std::size_t capacity = Op::capacity(call);
     Op::lay_out(worker, call, capacity);
     return {shared.used(), worker.used(), capacity};
   }
@@ -52,7 +58,7 @@ struct Kernel {
 
   static typename Op::Worker worker(const Call& call, void* memory) {
     Arena arena(memory);
-    return Op::lay_out(arena, call, tile_capacity<Op>(call));
+    return Op::lay_out(arena, call, Op::capacity(call));
   }
 
   static void run(const Call& call, const void* shared, void* memory, std::size_t begin, std::size_t end) {

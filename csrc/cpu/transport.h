@@ -31,8 +31,9 @@ struct OdeTransport {
     return {pack_parameters(arena, call.problem, call.problem.parameters, Pass::kForward)};
   }
 
-  static std::size_t rows(const Call& call) { return rows_of(call.problem); }
-  static std::size_t fixed_bytes(const Call&) { return 0; }
+  static std::size_t capacity(const Call& call) {
+    return tile_capacity_of<OdeTransport>(call, rows_of(call.problem));
+  }
 
   static Worker lay_out(Arena& arena, const Call& call, std::size_t capacity) {
     const Points<T>& points = call.problem.points;

@@ -1,4 +1,7 @@
-// J^T W (J v + offset) over several networks, for several v at once.
+// J^T W (J v + offset) over several networks, for several v at once; and the factors of J, kept for several
+// such products.
+#include <cstring>
+
 #include "cpu/dispatch.h"
 #include "cpu/run.h"
 #include "ffi/handlers.h"
@@ -8,16 +11,63 @@
 namespace transjet::ffi {
 namespace {
 
-constexpr std::string_view kOp = "transjet_gauss_newton";
+constexpr std::string_view kOp = "transjet_gauss_newton", kFactorsOp = "transjet_jacobian_factors";
 
 struct Options {
   std::int64_t vectors;
   bool weighted, shifted;
+  std::int64_t factor_bytes;  // of kept factors, or 0
 };
 
+// What the header of kept factors begins with. Kernels want their memory aligned to a vector; a buffer that
+// is not, or that some other build has made, holds no factors and is passed over.
+struct Seal {
+  std::uint64_t mark, bytes;
+};
+constexpr std::uint64_t kMark = 0x7472616e736a6574;
+
+template <typename T>
+bool holds_factors(const std::uint8_t* buffer, std::int64_t bytes, const TermOperands<T>& operands) {
+  if (buffer == nullptr || bytes < static_cast<std::int64_t>(cpu::kFactorHeader)) return false;
+  Seal seal{};
+  std::memcpy(&seal, buffer, sizeof seal);
+  const cpu::FactorsCall<T> call{operands.count(), operands.terms(), nullptr};
+  return reinterpret_cast<std::uintptr_t>(buffer) % 64 == 0 && seal.mark == kMark &&
+         seal.bytes == static_cast<std::uint64_t>(bytes) &&
+         cpu::kernels<T>().factor_bytes(call) == seal.bytes;
+}
+
+template <typename T>
+xf::Error factors(Reader& reader, const std::vector<JetSettings>& settings, std::int64_t bytes, Pool& pool) {
+  const TermOperands<T> operands(reader, settings);
+  std::uint8_t* buffer = reader.result<std::uint8_t>("the factors", {bytes});
+  if (xf::Error error = reader.finish(); error.failure()) return error;
+  if (bytes < static_cast<std::int64_t>(cpu::kFactorHeader)) return xf::Error::Success();
+  std::memset(buffer, 0, cpu::kFactorHeader);
+  const cpu::FactorsCall<T> call{operands.count(), operands.terms(), reinterpret_cast<char*>(buffer)};
+  const bool fits = cpu::kernels<T>().factor_bytes(call) == static_cast<std::uint64_t>(bytes);
+  if (!fits || reinterpret_cast<std::uintptr_t>(buffer) % 64 != 0) return xf::Error::Success();
+  cpu::run(cpu::kernels<T>().factors, call, operands.points(), pool);
+  const Seal seal{kMark, static_cast<std::uint64_t>(bytes)};
+  std::memcpy(buffer, &seal, sizeof seal);
+  return xf::Error::Success();
+}
+
+xf::Error factors_handler(xf::RemainingArgs arguments, xf::RemainingRets results, xf::ThreadPool threads,
+                          std::string_view jets, std::string_view activations, std::string_view directions,
+                          std::int64_t factor_bytes) {
+  Reader reader(kFactorsOp, arguments, results);
+  const std::vector<JetSettings> settings = term_settings(reader, jets, activations, directions);
+  XlaPool pool(threads);
+  return guarded(kFactorsOp, [&] {
+    if (reader.dtype() == xf::F64) return factors<double>(reader, settings, factor_bytes, pool);
+    return factors<float>(reader, settings, factor_bytes, pool);
+  });
+}
+
 // Operands: the terms; per term the vectors, with a leading axis; if weighted, the weights (n); and, if
-// shifted, the offset (vectors, n). Results: per term the products, with a leading axis; and W (J v +
-// offset), (vectors, n).
+// shifted, the offset (vectors, n); and, if there are any, kept factors. Results: per term the products, with
+// a leading axis; and W (J v + offset), (vectors, n).
 template <typename T>
 xf::Error gauss_newton(Reader& reader, const std::vector<JetSettings>& settings, const Options& options,
                        Pool& pool) {
@@ -35,6 +85,8 @@ xf::Error gauss_newton(Reader& reader, const std::vector<JetSettings>& settings,
   const Dimensions stacked = {options.vectors, points[0]};
   const T* weights = options.weighted ? reader.argument<T>("weights", points) : nullptr;
   const T* offset = options.shifted ? reader.argument<T>("offset", stacked) : nullptr;
+  const std::int64_t bytes = options.factor_bytes;
+  const auto* kept = bytes > 0 ? reader.argument<std::uint8_t>("factors", {bytes}) : nullptr;
   T* weighted = reader.result<T>("the weighted product", stacked);
   if (xf::Error error = reader.finish(); error.failure()) return error;
   std::vector<Parameters<const T>> vector;
@@ -45,21 +97,28 @@ xf::Error gauss_newton(Reader& reader, const std::vector<JetSettings>& settings,
       result.push_back(written[i][j]);
     }
   }
-  const cpu::GaussNewtonCall<T> call{operands.count(), operands.terms(), static_cast<int>(vectors),
-                                     vector.data(),    weights,          offset,
-                                     result.data(),    weighted};
+  const cpu::GaussNewtonCall<T> call{
+      operands.count(),
+      operands.terms(),
+      static_cast<int>(vectors),
+      vector.data(),
+      weights,
+      offset,
+      result.data(),
+      weighted,
+      holds_factors(kept, bytes, operands) ? reinterpret_cast<const char*>(kept) : nullptr};
   cpu::run(cpu::kernels<T>().gauss_newton, call, operands.points(), pool);
   return xf::Error::Success();
 }
 
 xf::Error gauss_newton_handler(xf::RemainingArgs arguments, xf::RemainingRets results, xf::ThreadPool threads,
                                std::string_view jets, std::string_view activations,
-                               std::string_view directions, std::int64_t vectors, bool weighted,
-                               bool shifted) {
+                               std::string_view directions, std::int64_t vectors, bool weighted, bool shifted,
+                               std::int64_t factor_bytes) {
   Reader reader(kOp, arguments, results);
   const std::vector<JetSettings> settings = term_settings(reader, jets, activations, directions);
   XlaPool pool(threads);
-  const Options options{vectors, weighted, shifted};
+  const Options options{vectors, weighted, shifted, factor_bytes};
   return guarded(kOp, [&] {
     if (reader.dtype() == xf::F64) return gauss_newton<double>(reader, settings, options, pool);
     return gauss_newton<float>(reader, settings, options, pool);
@@ -79,4 +138,15 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(transjet_gauss_newton_cpu, transjet::ffi::gauss_ne
                                   .Attr<std::string_view>("directions")
                                   .Attr<std::int64_t>("vectors")
                                   .Attr<bool>("weighted")
-                                  .Attr<bool>("shifted"));
+                                  .Attr<bool>("shifted")
+                                  .Attr<std::int64_t>("factor_bytes"));
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(transjet_jacobian_factors_cpu, transjet::ffi::factors_handler,
+                              xla::ffi::Ffi::Bind()
+                                  .RemainingArgs()
+                                  .RemainingRets()
+                                  .Ctx<xla::ffi::ThreadPool>()
+                                  .Attr<std::string_view>("jets")
+                                  .Attr<std::string_view>("activations")
+                                  .Attr<std::string_view>("directions")
+                                  .Attr<std::int64_t>("factor_bytes"));

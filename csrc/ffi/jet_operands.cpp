@@ -11,14 +11,15 @@ std::size_t size_of(const Dimensions& dimensions) {
   return size;
 }
 
+}  // namespace
+
 bool parse_jet(std::string_view name, Jet& jet) {
   constexpr std::string_view kNames[] = {"gradient_jet", "laplacian_jet", "divergence_jet"};
   const auto* found = std::find(std::begin(kNames), std::end(kNames), name);
+  if (found == std::end(kNames)) return false;
   jet = static_cast<Jet>(found - kNames);
-  return found != std::end(kNames);
+  return true;
 }
-
-}  // namespace
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;

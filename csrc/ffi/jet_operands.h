@@ -15,6 +15,9 @@ struct JetSettings {
   std::string_view jet, activation, directions;
 };
 
+// False, setting nothing, for other words.
+bool parse_jet(std::string_view name, Jet& jet);
+
 // The parts of `text` between separators; none of empty text.
 std::vector<std::string_view> split(std::string_view text, char separator);
 

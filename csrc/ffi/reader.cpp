@@ -9,6 +9,8 @@ template <typename T>
 constexpr xf::DataType kDtype = xf::F32;
 template <>
 constexpr xf::DataType kDtype<double> = xf::F64;
+template <>
+constexpr xf::DataType kDtype<std::uint8_t> = xf::U8;
 
 Dimensions dimensions_of(const xf::AnyBuffer& buffer) {
   return Dimensions(buffer.dimensions().begin(), buffer.dimensions().end());
@@ -88,6 +90,8 @@ xf::Error Reader::finish() {
 
 template const float* Reader::argument<float>(std::string_view, const Dimensions&);
 template const double* Reader::argument<double>(std::string_view, const Dimensions&);
+template const std::uint8_t* Reader::argument<std::uint8_t>(std::string_view, const Dimensions&);
+template std::uint8_t* Reader::result<std::uint8_t>(std::string_view, const Dimensions&);
 template float* Reader::result<float>(std::string_view, const Dimensions&);
 template double* Reader::result<double>(std::string_view, const Dimensions&);
 

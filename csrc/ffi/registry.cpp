@@ -11,6 +11,7 @@ const std::vector<Registration>& registrations() {
       {"transjet_jet_tangent", "cpu", transjet_jet_tangent_cpu},
       {"transjet_jet_cotangent", "cpu", transjet_jet_cotangent_cpu},
       {"transjet_gauss_newton", "cpu", transjet_gauss_newton_cpu},
+      {"transjet_jacobian_factors", "cpu", transjet_jacobian_factors_cpu},
       {"transjet_ode_transport", "cpu", transjet_ode_transport_cpu},
       {"transjet_gram", "cpu", transjet_gram_cpu},
       {"transjet_cholesky_solve", "cpu", transjet_cholesky_solve_cpu},

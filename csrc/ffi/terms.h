@@ -3,6 +3,8 @@
 #pragma once
 
 #include <deque>
+#include <string>
+#include <vector>
 
 #include "cpu/calls.h"
 #include "ffi/jet_operands.h"
@@ -12,6 +14,14 @@ namespace transjet::ffi {
 // Settings of several terms, each separated by semicolons.
 std::vector<JetSettings> term_settings(Reader& reader, std::string_view jets, std::string_view activations,
                                        std::string_view directions);
+
+// Bytes that the kernels take for kept factors, of a residual known by its sizes alone.
+struct TermSizes {
+  std::string jet, directions;  // in words, as above
+  std::vector<int> widths;      // d + f, ..., outputs, with the hidden layer that an affine network is given
+  int coordinates, count;       // of points, and of directions
+};
+std::size_t factor_bytes(bool twice, std::size_t points, const std::vector<TermSizes>& terms);
 
 template <typename T>
 class TermOperands {

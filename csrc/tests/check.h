@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdio>
 #include <limits>
@@ -12,7 +13,7 @@
 
 namespace transjet::testing {
 
-inline int failures = 0;
+inline std::atomic<int> failures{0};  // tests use threads, too
 
 inline void check(bool ok, const char* text, const char* file, int line) {
   if (ok) return;
@@ -21,7 +22,7 @@ inline void check(bool ok, const char* text, const char* file, int line) {
 }
 
 inline int result() {
-  if (failures > 0) std::fprintf(stderr, "%d check(s) failed\n", failures);
+  if (failures > 0) std::fprintf(stderr, "%d check(s) failed\n", failures.load());
   return failures > 0 ? 1 : 0;
 }
 
@@ -48,7 +49,7 @@ class Guarded {
 
  private:
   static constexpr std::size_t kWall = 64;
-  static inline int made_ = 0;
+  static inline std::atomic<int> made_{0};
 
   T canary_;
   std::size_t front_;

@@ -27,7 +27,8 @@ def test_availability_is_that_of_the_core() -> None:
 def test_the_rows_of_this_backend() -> None:
     rows = {(row.op, row.role) for row in kernels() if row.backend == "cpu"}
     three = {(op, role) for op in ("null", "gradient_jet", "laplacian_jet", "divergence_jet") for role in ROLES}
-    assert rows == three | {(op, "forward") for op in ("gauss_newton", "gram", "cholesky_solve", "ode_transport")}
+    others = ("gauss_newton", "jacobian_factors", "gram", "cholesky_solve", "ode_transport")
+    assert rows == three | {(op, "forward") for op in others}
 
 
 @needs_core

@@ -32,7 +32,11 @@ def fake_module(version: tuple[int, int] = (0, 3)) -> Any:
         return simd["selected"] in simd["supported"]
 
     return SimpleNamespace(
-        build_info=lambda: build, registrations=lambda: targets, simd=lambda: dict(simd), select_simd=select
+        build_info=lambda: build,
+        registrations=lambda: targets,
+        simd=lambda: dict(simd),
+        select_simd=select,
+        factor_bytes=len,
     )
 
 

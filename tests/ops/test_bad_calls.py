@@ -173,7 +173,7 @@ def test_no_points_and_no_time_features_are_legal() -> None:
 def test_explain_refuses_unknown_operations(op: Any) -> None:
     with pytest.raises(
         ConfigError,
-        match=f"explain: op: expected one of null, gauss_newton, gram, .*, gradient_jet, .*; got {re.escape(repr(op))}",
+        match=f"explain: op: expected one of null, gauss_newton, .*, gradient_jet, .*; got {re.escape(repr(op))}",
     ):
         ops.explain(op)
 

@@ -27,6 +27,22 @@ def test_its_step_is_that_of_the_dual_form(curved: Any, robust: float, momentum:
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9), primal, dual)
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_kept_factors_change_nothing(curved: Any, momentum: float) -> None:
+    state = DualState(jnp.asarray(0.2), jax.tree.map(lambda a: jnp.full_like(a, 0.01), curved.params))
+    without, with_factors = (
+        curved.step(PrimalGaussNewton(damping=0.2, momentum=momentum, memory=memory, **CONVERGED), state)
+        for memory in (0.0, 100.0)
+    )
+    jax.tree.map(np.testing.assert_array_equal, without, with_factors)
+
+
+@pytest.mark.parametrize("memory", [-1.0, float("nan")])
+def test_negative_memory_is_refused(memory: float) -> None:
+    with pytest.raises(ConfigError, match="memory: expected 0 or more MiB"):
+        PrimalGaussNewton(memory=memory)
+
+
 @pytest.mark.parametrize("tolerance", [0.0, 1.0, float("nan")])
 def test_a_tolerance_out_of_range_is_refused(tolerance: float) -> None:
     with pytest.raises(ConfigError, match="tolerance: expected a number between 0 and 1"):

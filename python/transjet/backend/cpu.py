@@ -27,7 +27,8 @@ def _probe() -> tuple[bool, str]:
 
 
 def _refuses(request: Request) -> str | None:
-    wrong = [str(aval.dtype) for aval in request.avals if str(aval.dtype) not in _DTYPES]
+    served = (*_DTYPES, "uint8")  # opaque operands are of bytes
+    wrong = [str(aval.dtype) for aval in request.avals if str(aval.dtype) not in served]
     return f"serves {' and '.join(_DTYPES)}, got {', '.join(wrong)}" if wrong else None
 
 
@@ -158,9 +159,31 @@ def _gauss_newton(request: Request, *operands: Any) -> list[Any]:
         flat += leaves
         results += _like(leaves)
     results.append(jax.ShapeDtypeStruct((vectors, operands[0].shape[0]), operands[0].dtype))
-    options = {"vectors": vectors, "weighted": static.weighted, "shifted": static.shifted}
+    options: dict[str, Any] = {"vectors": vectors, "weighted": static.weighted, "shifted": static.shifted}
+    options["factor_bytes"] = operands[-1].shape[0] if static.cached else 0
     out = ffi.call("transjet_gauss_newton", results, *flat, *operands[at:], **words, **options)
     return [*pick(out[:-1], kept), out[-1]]
+
+
+def _factor_bytes(request: Request) -> int:
+    static, rows, at = request.static, [], 0
+    for index, (jet, settings) in enumerate(zip(static.jets, static.settings, strict=True)):
+        head, leaves = _head(settings), 2 * static.depth(index)
+        x, tau = request.avals[at : at + 2]
+        inputs = x.shape[1] + tau.shape[1]
+        outputs = [w.shape[1] for w in request.avals[at + head : at + head + leaves : 2]]
+        widths = [inputs, *([] if settings.activation else [inputs]), *outputs]
+        count = x.shape[1] if settings.directions is None else request.avals[at + 3].shape[-2]
+        rows.append((jet, settings.directions or "none", widths, x.shape[1], count))
+        at += head + leaves + len(_fields(jet, x))
+    return ffi.factor_bytes(str(request.avals[0].dtype), request.avals[0].shape[0], rows)
+
+
+def _jacobian_factors(request: Request, *operands: Any) -> list[Any]:
+    words, flat, _, _ = _deepened(request.static, operands)
+    size = request.static.size
+    result = jax.ShapeDtypeStruct((size,), jnp.uint8)
+    return [ffi.call("transjet_jacobian_factors", result, *flat, **words, factor_bytes=size)]
 
 
 def _gram(request: Request, *operands: Any) -> list[Any]:
@@ -186,6 +209,7 @@ register_probe("cpu", _probe)
 register_kernel(Kernel("ode_transport", "forward", "cpu", _ode_transport, _refuses))
 register_kernel(Kernel("cholesky_solve", "forward", "cpu", _cholesky_solve, _refuses))
 register_kernel(Kernel("gauss_newton", "forward", "cpu", _gauss_newton, _refuses))
+register_kernel(Kernel("jacobian_factors", "forward", "cpu", _jacobian_factors, _refuses, _factor_bytes))
 register_kernel(Kernel("gram", "forward", "cpu", _gram, _refuses))
 for _role in ("forward", "tangent", "cotangent"):
     register_kernel(Kernel("null", _role, "cpu", _null, _refuses))

@@ -149,6 +149,7 @@ class Core:
         check_api_version(build["ffi_api_version"], version, build["jaxlib"])
         self.targets = module.registrations()
         self.select_simd = module.select_simd
+        self.factor_bytes = module.factor_bytes
         self.simd = module.simd
         self._choose_simd(os.environ.get(SIMD_VARIABLE, ""))
         self.status = CoreStatus(True, f"compiled core {build['version']}, {build['compiler']}", build, self.simd())
@@ -207,6 +208,11 @@ def register() -> None:
         BackendError: there is no compiled core.
     """
     _core.register()
+
+
+def factor_bytes(dtype: str, points: int, terms: Sequence[tuple[Any, ...]]) -> int:
+    """Bytes of kept Jacobian factors, for terms (jet, directions, widths, coordinates, count of directions)."""
+    return int(_core.factor_bytes(dtype, points, list(terms)))
 
 
 def call(name: str, result_avals: Any, *operands: Any, **attrs: Any) -> Any:

@@ -128,6 +128,14 @@ class BoundOperation:
         request = Request(self.op.name, role, _default_platform(), static, wrt, _avals(operands), self.op)
         return choose(request, requested(backend))
 
+    def opaque_bytes(self, static: Any, operands: Sequence[Any], backend: str) -> int:
+        """Size of the opaque result of the kernel that would run on the default platform; 0 where there is none."""
+        kernel = self.explain(static, operands, backend).kernel
+        if kernel is None or kernel.opaque_bytes is None:
+            return 0
+        platform, avals = _default_platform(), _avals(operands)
+        return kernel.opaque_bytes(Request(self.op.name, "forward", platform, static, (), avals, self.op))
+
     # --- what each role computes on the reference; `wrt` selects the differentiated operands -------------------------
 
     def _run_forward(self, *operands: Array, static: Any, wrt: tuple[bool, ...]) -> list[Array]:

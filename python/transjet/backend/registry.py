@@ -60,6 +60,7 @@ class Kernel:
     Attributes:
         run: `(request, *operands) -> list of results`, traced by JAX.
         refuses: `(request) -> reason or None`; None means that the kernel serves the request.
+        opaque_bytes: size of a result that only this backend's other kernels can read, where there is one.
     """
 
     op: str
@@ -67,6 +68,7 @@ class Kernel:
     backend: str
     run: Callable[..., list[Any]]
     refuses: Callable[[Request], str | None]
+    opaque_bytes: Callable[[Request], int] | None = None
 
 
 _kernels: dict[tuple[str, str, str], Kernel] = {}

@@ -42,11 +42,15 @@ class Linearization(NamedTuple):
         # Pulled back like the networks' parameters, so that on a mesh both are summed over devices alike.
         return {n: jax.vjp(lambda s, c=c: c * s, self.scalars[n])[1](u)[0] for n, c in self.columns.items()}
 
-    def gauss_newton(self, v: Params, weights: Array | None = None) -> Params:
-        """J^T W J v with W = diag(weights), or without W."""
+    def factors(self, memory: float) -> Array | None:
+        """What several products `gauss_newton` have in common, if it fits in `memory` bytes; see the op."""
+        return ops.jacobian_factors(tuple(self.terms.values()), memory=memory)
+
+    def gauss_newton(self, v: Params, weights: Array | None = None, factors: Array | None = None) -> Params:
+        """J^T W J v with W = diag(weights), or without W; cheaper with `factors`."""
         offset = sum(column * v[name] for name, column in self.columns.items()) if self.columns else None
         vectors = [v[name] for name in self.terms]
-        grads, u = ops.gauss_newton_with_product(tuple(self.terms.values()), vectors, weights, offset)
+        grads, u = ops.gauss_newton_with_product(tuple(self.terms.values()), vectors, weights, offset, factors)
         return dict(zip(self.terms, grads, strict=True)) | self._scalar_gradients(u)
 
     def gram(self) -> Array:

@@ -20,6 +20,8 @@ from transjet.ops.gauss_newton import gauss_newton, gauss_newton_with_product
 from transjet.ops.gradient_jet import GradientJet, gradient_jet
 from transjet.ops.gram import explain as _explain_gram
 from transjet.ops.gram import gram
+from transjet.ops.jacobian_factors import explain as _explain_jacobian_factors
+from transjet.ops.jacobian_factors import jacobian_factors
 from transjet.ops.laplacian_jet import LaplacianJet, laplacian_jet
 from transjet.ops.null import explain as _explain_null
 from transjet.ops.null import null
@@ -32,8 +34,8 @@ def explain(op: str, *args: Any, **kwargs: Any) -> Choice:
     """What would run for an operation's operands on the default platform, and why not something else.
 
     Args:
-        op: name of an operation: "null", "gauss_newton", "gram", "cholesky_solve", "ode_transport" or a jet, such as
-            "laplacian_jet".
+        op: name of an operation: "null", "gauss_newton", "jacobian_factors", "gram", "cholesky_solve",
+            "ode_transport" or a jet, such as "laplacian_jet".
         *args: its operands: layers, x, tau, dtau of a jet; terms, and vectors for "gauss_newton"; those of the others.
         **kwargs: its options, and `role`: "forward", "tangent" or "cotangent".
 
@@ -47,6 +49,7 @@ def explain(op: str, *args: Any, **kwargs: Any) -> Choice:
     explained: dict[str, Any] = {
         "null": _explain_null,
         "gauss_newton": _explain_gauss_newton,
+        "jacobian_factors": _explain_jacobian_factors,
         "gram": _explain_gram,
         "cholesky_solve": _explain_cholesky_solve,
         "ode_transport": _explain_ode_transport,
@@ -78,6 +81,7 @@ __all__ = [
     "gradient_jet",
     "gram",
     "hutchinson_directions",
+    "jacobian_factors",
     "jacobian_product",
     "jacobian_transpose_product",
     "laplacian_jet",

@@ -31,14 +31,16 @@ Array = jax.Array
 
 @dataclass(frozen=True)
 class GaussNewtonStatic(TermsStatic):
-    """Static settings: the terms', and whether there are weights and an offset.
+    """Static settings: the terms', and whether there are weights, an offset and kept factors.
 
     Flat order: the terms; per term W_1, b_1, ... of the vectors, with a leading axis; [weights (n)]; [offset, with a
-    leading axis, (k, n)]. Results: per term the products, with a leading axis; and W (J v + offset), (k, n).
+    leading axis, (k, n)]; [factors, bytes]. Results: per term the products, with a leading axis; and
+    W (J v + offset), (k, n).
     """
 
     weighted: bool
     shifted: bool
+    cached: bool
 
     def leaves(self) -> int:
         """Arrays in one direction of parameter space, over all terms."""
@@ -67,7 +69,7 @@ def _reference(static: GaussNewtonStatic, *operands: Array) -> tuple[Array, ...]
 
 def _stacked(static: GaussNewtonStatic, count: int) -> tuple[bool, ...]:
     """Which operands have a leading axis of independent vectors: these, and the offset."""
-    tail = (True,) * static.leaves() + (False,) * static.weighted + (True,) * static.shifted
+    tail = (True,) * static.leaves() + (False,) * static.weighted + (True,) * static.shifted + (False,) * static.cached
     return (False,) * (count - len(tail)) + tail
 
 
@@ -75,7 +77,11 @@ _op = BoundOperation(Operation("gauss_newton", _reference, stacked=_stacked))
 
 
 def _prepare(
-    terms: Sequence[Term], vectors: Sequence[Layers], weights: Array | None, offset: Array | None
+    terms: Sequence[Term],
+    vectors: Sequence[Layers],
+    weights: Array | None,
+    offset: Array | None,
+    factors: Array | None,
 ) -> tuple[GaussNewtonStatic, list[Array]]:
     n = check_terms("gauss_newton", terms)
     check_vectors("gauss_newton", terms, vectors)
@@ -89,7 +95,15 @@ def _prepare(
             raise ShapeError(f"gauss_newton: {name}: expected shape ({n},); got {jnp.shape(value)}")
         array = jnp.asarray(value, dtype)
         flat.append(array if name == "weights" else array[None])
-    return GaussNewtonStatic(static.jets, static.settings, weights is not None, offset is not None), flat
+    if factors is not None:
+        if jnp.ndim(factors) != 1 or factors.dtype != jnp.uint8:
+            raise ShapeError(
+                "gauss_newton: factors: expected what jacobian_factors returned, or None; got an array of shape "
+                f"{jnp.shape(factors)} and dtype {factors.dtype}"
+            )
+        flat.append(factors)
+    given = (part is not None for part in (weights, offset, factors))
+    return GaussNewtonStatic(static.jets, static.settings, *given), flat
 
 
 def explain(
@@ -98,15 +112,20 @@ def explain(
     weights: Array | None = None,
     *,
     offset: Array | None = None,
+    factors: Array | None = None,
     role: str = "forward",
 ) -> Choice:
     """What would run for these operands, and why."""
-    static, flat = _prepare(terms, vectors, weights, offset)
+    static, flat = _prepare(terms, vectors, weights, offset, factors)
     return _op.explain(static, flat, common_backend("gauss_newton", terms), role)
 
 
 def gauss_newton_with_product(
-    terms: Sequence[Term], vectors: Sequence[Layers], weights: Array | None = None, offset: Array | None = None
+    terms: Sequence[Term],
+    vectors: Sequence[Layers],
+    weights: Array | None = None,
+    offset: Array | None = None,
+    factors: Array | None = None,
 ) -> tuple[list[Layers], Array]:
     """J^T u and u = W (J v + offset).
 
@@ -115,6 +134,7 @@ def gauss_newton_with_product(
         vectors: per term a direction in parameter space.
         weights: diagonal of W, (n,), or None for ones.
         offset: (n,), or None for zeros: what columns of the Jacobian that belong to no network give to J v.
+        factors: of the same terms, from `jacobian_factors`; saves evaluating the networks again.
 
     Returns:
         One tuple of (dW, db) per term; and u, (n,).
@@ -124,7 +144,7 @@ def gauss_newton_with_product(
         ConfigError: no terms, or an unknown jet.
         BackendError: the backend asked for by name cannot run, or terms ask for different ones.
     """
-    static, flat = _prepare(terms, vectors, weights, offset)
+    static, flat = _prepare(terms, vectors, weights, offset, factors)
     *leaves, u = (r[0] for r in _op(static, flat, common_backend("gauss_newton", terms)))
     rest = iter(leaves)
     grads: list[Any] = [
@@ -133,20 +153,24 @@ def gauss_newton_with_product(
     return grads, u
 
 
-def gauss_newton(terms: Sequence[Term], vectors: Sequence[Layers], weights: Array | None = None) -> list[Layers]:
+def gauss_newton(
+    terms: Sequence[Term], vectors: Sequence[Layers], weights: Array | None = None, *, factors: Array | None = None
+) -> list[Layers]:
     """J^T W J v, with W = diag(weights). Under vmap over vectors, the network is evaluated once for all of them.
 
     Args:
         terms: the networks' contributions; J v adds up over them before it is weighted.
         vectors: per term a direction in parameter space.
         weights: (n,), or None for ones.
+        factors: of the same terms, from `jacobian_factors`; saves evaluating the networks again.
 
     Returns:
         One tuple of (dW, db) per term.
 
     Raises:
-        ShapeError: weights of the wrong shape, terms at different numbers of points, or coefficients that do not fit.
+        ShapeError: weights or factors of the wrong shape, terms at different numbers of points, or coefficients that
+            do not fit.
         ConfigError: no terms, or an unknown jet.
         BackendError: the backend asked for by name cannot run, or terms ask for different ones.
     """
-    return gauss_newton_with_product(terms, vectors, weights)[0]
+    return gauss_newton_with_product(terms, vectors, weights, factors=factors)[0]

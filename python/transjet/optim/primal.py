@@ -24,6 +24,8 @@ class PrimalGaussNewton(DualGaussNewton):
     Attributes:
         iterations: conjugate-gradient iterations at most.
         tolerance: relative residual at which they stop.
+        memory: MiB granted for the Jacobian's factors, kept through all iterations of a step: these then cost half.
+            Factors that need more are computed in every iteration, as with 0.
 
     Raises:
         ConfigError: a value out of range.
@@ -31,6 +33,7 @@ class PrimalGaussNewton(DualGaussNewton):
 
     iterations: int = 50
     tolerance: float = 1e-4
+    memory: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -38,12 +41,15 @@ class PrimalGaussNewton(DualGaussNewton):
             raise ConfigError(f"iterations: expected at least 1; got {self.iterations}")
         if not 0 < self.tolerance < 1:
             raise ConfigError(f"tolerance: expected a number between 0 and 1; got {self.tolerance}")
+        if not self.memory >= 0:
+            raise ConfigError(f"memory: expected 0 or more MiB; got {self.memory}")
 
     def _direction(self, lin: Linearization, state: DualState, roots: Array) -> Params:
         weights = roots * roots / lin.residual.shape[0]
+        factors = lin.factors(self.memory * 2**20) if self.memory else None
 
         def damped(v: Params) -> Params:
-            return add_scaled(lin.gauss_newton(v, weights), state.damping, v)
+            return add_scaled(lin.gauss_newton(v, weights, factors), state.damping, v)
 
         # SPRING minimises |O delta - e|^2 + lambda |delta - m phi|^2; CG starts from m phi.
         start = jax.tree.map(lambda a: self.momentum * a, state.direction)

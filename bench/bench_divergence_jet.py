@@ -1,0 +1,11 @@
+"""`divergence_jet`: forward, J^T u and J^T J v of one network, on every backend that is here."""
+
+import pytest
+from jet_benchmark import run
+
+
+@pytest.mark.parametrize("backend", ["cpu", "xla"])
+@pytest.mark.parametrize("role", ["forward", "cotangent", "gauss_newton"])
+@pytest.mark.parametrize("d", [2, 10])
+def bench_divergence_jet(benchmark, d, role, backend):
+    run(benchmark, "divergence_jet", d, role, backend)

@@ -1,0 +1,25 @@
+# cmake -DNM=... -DISA=... -DOBJECTS=... -P weak_symbols.cmake
+#
+# Of symbols that several objects define, the linker keeps any one. Those of a kernel's object must therefore belong to
+# its instruction set's namespace, or a processor could be given another one's code.
+execute_process(COMMAND ${NM} -C --defined-only ${OBJECTS} OUTPUT_VARIABLE symbols RESULT_VARIABLE status)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "${NM} failed")
+endif()
+string(REPLACE ";" "," symbols "${symbols}")
+string(REPLACE "\n" ";" symbols "${symbols}")
+set(own 0)
+foreach(symbol IN LISTS symbols)
+  if(symbol MATCHES "^[0-9a-f]+ [A-Za-z] .*cpu::${ISA}::")
+    math(EXPR own "${own} + 1")
+  elseif(symbol MATCHES "^[0-9a-f]+ [uvwVW] " AND NOT symbol MATCHES " DW\\.ref\\.")
+    list(APPEND foreign "${symbol}")
+  endif()
+endforeach()
+if(foreign)
+  list(JOIN foreign "\n" foreign)
+  message(FATAL_ERROR "weak symbols outside cpu::${ISA}:\n${foreign}")
+endif()
+if(own EQUAL 0)
+  message(FATAL_ERROR "no symbols of cpu::${ISA} in ${OBJECTS}")
+endif()
