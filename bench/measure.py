@@ -33,13 +33,18 @@ def fma_peak(dtype):
 
 
 def interleave(calls, rounds):
-    """Milliseconds of calls that wait for their results, A-B-A-B: name -> {median, min, max}."""
+    """Milliseconds of calls that wait for their results, A-A-B-B-A-A-B-B: name -> {median, min, max}.
+
+    The first call of a pair is not timed: buffers of some hundred MB are given back, and threads come to rest, after a
+    call has returned, and each is to pay for its own.
+    """
     for call in calls.values():
         call()
         call()
     times = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
+            call()
             start = time.perf_counter()
             call()
             times[name].append(1e3 * (time.perf_counter() - start))
@@ -79,7 +84,7 @@ def machine():
     return {
         "processor": model,
         "cores": len(os.sched_getaffinity(0)),
-        "instruction set": core_status().simd,
+        "instruction set": core_status().simd.get("selected", "none"),
         "jax": jax.__version__,
         "jaxlib": jaxlib.__version__,
         "numpy": numpy.__version__,

@@ -156,7 +156,7 @@ def errors(cores):
         for d in (2, 10):
             for role in (*ROLES, "gram"):
                 worst = {"cpu": [], "xla": []}
-                for seed in range(2 if QUICK else 10):
+                for seed in range(2 if QUICK else 4):
                     n = 200
                     terms = continuity_terms(n, d, 64) if name == "continuity" else [term(name, n, d, 64, seed=seed)]
                     if name == "continuity" and seed > 0:

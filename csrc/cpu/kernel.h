@@ -16,7 +16,7 @@ namespace transjet::cpu::TRANSJET_ISA {
 
 // A tile should fit in the second-level cache beside the weights that pass through it, and be a few register
 // blocks of rows high.
-inline constexpr std::size_t kTileBytes = 256 << 10;
+inline constexpr std::size_t kTileBytes = 480 << 10;
 inline constexpr std::size_t kTileRows = 8 * static_cast<std::size_t>(kBlockRows);
 
 // Points of a tile of so many rows a point, `bytes(capacity)` being what it occupies.

@@ -1,0 +1,90 @@
+"""The figures of `table.py` as Markdown."""
+
+
+def _table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join([*lines, *("| " + " | ".join(str(c) for c in row) + " |" for row in rows)])
+
+
+def _ratio(ms, rival, ours="cpu"):
+    return f"{ms[rival]['median'] / ms[ours]['median']:.2f}"
+
+
+def _shares(rows):
+    names = {"forward": "forward", "cotangent": "J^T u", "gauss_newton": "J^T W J v"}
+    cells = {}
+    for row in rows:
+        name = names[row["role"]] if len(row["jets"]) == 1 else "J^T W J v, two networks"
+        share = 100 * row["gflops"] / row["peak_gflops"]
+        cells.setdefault((row["dtype"], name), {})[row["width"], row["d"]] = f"{share:.0f}"
+    columns = [(w, d) for w in (64, 128, 256) for d in (2, 10, 50)]
+    head = ["% of peak", *(f"w {w}, d {d}" for w, d in columns)]
+    return _table(head, [[f"{dtype} {name}", *(c[k] for k in columns)] for (dtype, name), c in cells.items()])
+
+
+def _rivals(results):
+    rows = []
+    for index, row in enumerate(results["rivals, 1 core"]):
+        two = results["rivals, 2 cores"][index]["ms"]
+        one = row["ms"]
+        cells = [row["case"], row["role"], f"{one['cpu']['median']:.1f}", f"{two['cpu']['median']:.1f}"]
+        cells += [_ratio(ms, "folx") if "folx" in ms else "" for ms in (one, two)]
+        rows.append([*cells, _ratio(one, "xla"), _ratio(two, "xla")])
+    head = ["case", "product", "ms, 1 core", "2 cores", "x folx, 1 core", "2 cores", "x xla, 1 core", "2 cores"]
+    return _table(head, rows)
+
+
+def _dual(results):
+    rows = []
+    for key in ("dual, 1 core", "dual, 2 cores", "dual, 2 cores, one BLAS thread"):
+        for name, row in results[key].items():
+            ms = row["ms"]
+            ours = "cpu" if "cpu" in ms else "fused"
+            others = ", ".join(
+                f"{rival} {v['median']:.1f} ({_ratio(ms, rival, ours)})" for rival, v in ms.items() if rival != ours
+            )
+            spread = f"{ms[ours]['median']:.1f} ({ms[ours]['min']:.1f} to {ms[ours]['max']:.1f})"
+            rows.append([name, key.removeprefix("dual, "), spread, others])
+    return _table(["what", "cores", "ms (smallest to largest)", "rivals, ms (ratio)"], rows)
+
+
+def _order(rows):
+    cells = [[r["d"], *(f"{r['ms'][j]['median']:.2f}" for j in ("gradient_jet", "laplacian_jet"))] for r in rows]
+    return _table(["d", "gradient_jet, ms", "laplacian_jet, ms"], cells)
+
+
+def _errors(rows):
+    cells = [
+        [r["case"], r["d"], r["role"], f"{r['error']['cpu']:.1e}", f"{r['error']['xla']:.1e}", f"{r['ratio']:.2f}"]
+        for r in rows
+    ]
+    return _table(["case", "d", "product", "cpu", "xla", "ratio"], cells)
+
+
+def _memory(rows):
+    cells = [[r["who"], r["role"], r["n"], f"{r['mib']:.1f}"] for r in rows]
+    return _table(["who", "product", "N", "MiB"], cells)
+
+
+def markdown(results):
+    """All tables."""
+    machine = ", ".join(f"{name} {value}" for name, value in results["machine"].items())
+    null = {name: f"{t['median']:.1f}" for name, t in results["null, 1 core"].items()}
+    step = (float(null["cpu, 17"]) - float(null["cpu, 1"])) / 16
+    parts = [
+        f"{machine}; {results['date']}",
+        "Share of the measured FMA peak, one core",
+        _shares(results["shares, 1 core"]),
+        "Against folx and the reference backend (d = 10: 3 x 64, N = 8192)",
+        _rivals(results),
+        "Gauss-Newton step and transport",
+        _dual(results),
+        "Forward, N = 8192, 3 x 64, one core",
+        _order(results["order, 1 core"]),
+        "Peak memory of a process for one call, results included (laplacian_jet, d = 10, 3 x 64, one core)",
+        _memory(results["memory, 1 core"]),
+        "Largest error in float32 against float64, over the largest number",
+        _errors(results["errors, 2 cores"]),
+        f"Null op, microseconds a jitted call: {null}; one more call in the same program costs {step:.2f}",
+    ]
+    return "\n\n".join(parts)
