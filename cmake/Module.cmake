@@ -26,10 +26,13 @@ configure_file(csrc/bindings/build_config.h.in generated/build_config.h @ONLY)
 # NO_EXTRAS: link-time optimisation would blur the instruction sets of separately compiled kernels.
 pybind11_add_module(_core NO_EXTRAS csrc/bindings/module.cpp csrc/ffi/registry.cpp csrc/ffi/reader.cpp
                     csrc/ffi/jet_operands.cpp csrc/ffi/null_ffi.cpp csrc/ffi/jets_ffi.cpp csrc/ffi/gauss_newton_ffi.cpp
-                    csrc/ffi/transport_ffi.cpp csrc/ffi/gram_ffi.cpp csrc/ffi/cholesky_solve_ffi.cpp csrc/ffi/terms.cpp)
+                    csrc/ffi/transport_ffi.cpp csrc/ffi/gram_ffi.cpp csrc/ffi/cholesky_solve_ffi.cpp csrc/ffi/terms.cpp
+                    csrc/ffi/triton_ffi.cpp csrc/ffi/triton_launch.cpp csrc/ffi/triton_kernels.cpp csrc/cuda/driver.cpp)
 target_include_directories(_core PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/generated)
 target_include_directories(_core SYSTEM PRIVATE ${TRANSJET_FFI_INCLUDE})
-target_link_libraries(_core PRIVATE transjet_cpu)
+target_link_libraries(_core PRIVATE transjet_cpu ${CMAKE_DL_LIBS})
 # No -Wpedantic here: with it g++ rejects XLA's C header even as a system header.
 transjet_strict(_core)
 install(TARGETS _core LIBRARY DESTINATION .)
+# The sources of the Triton kernels: shapes that are not shipped compiled are compiled when they are first wanted.
+install(DIRECTORY kernels/ DESTINATION backend/triton_kernels FILES_MATCHING PATTERN "*.py")

@@ -3,8 +3,10 @@
 
 #include "build_config.h"
 #include "cpu/dispatch.h"
+#include "cuda/driver.h"
 #include "ffi/registry.h"
 #include "ffi/terms.h"
+#include "ffi/triton_kernels.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace py = pybind11;
@@ -76,6 +78,21 @@ std::size_t factor_bytes(const std::string& dtype, std::size_t points, const py:
   return transjet::ffi::factor_bytes(dtype == "float64", points, sizes);
 }
 
+// Whether there is an NVIDIA driver, and a fragment of a sentence about it.
+py::tuple cuda_driver() {
+  const transjet::cuda::DriverStatus& status = transjet::cuda::driver();
+  return py::make_tuple(status.driver != nullptr, status.reason);
+}
+
+void register_kernel(const std::string& id, const py::bytes& cubin, const std::string& entry,
+                     const std::string& layout, unsigned shared_bytes, unsigned threads) {
+  try {
+    transjet::ffi::register_triton_kernel(id, {cubin, entry, layout, shared_bytes, threads});
+  } catch (const transjet::ffi::LaunchError& error) {
+    throw py::value_error(error.text());
+  }
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
@@ -86,5 +103,9 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
         "Use the named instruction set, \"\" for the best; False if it is not supported.");
   m.def("factor_bytes", &factor_bytes, py::arg("dtype"), py::arg("points"), py::arg("terms"),
         "Size of kept factors, for terms (jet, directions, widths, coordinates, count of directions).");
+  m.def("cuda_driver", &cuda_driver, "Whether there is an NVIDIA driver, and why (not).");
+  m.def("register_kernel", &register_kernel, py::arg("id"), py::arg("cubin"), py::arg("entry"),
+        py::arg("layout"), py::arg("shared_bytes"), py::arg("threads"),
+        "Make a compiled Triton kernel known to transjet_triton_launch.");
   m.def("build_info", &build_info, "What this build is made of.");
 }

@@ -12,3 +12,4 @@ XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_jacobian_factors_cpu);
 XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_ode_transport_cpu);
 XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_gram_cpu);
 XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_cholesky_solve_cpu);
+XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_triton_launch_cuda);

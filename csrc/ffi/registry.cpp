@@ -15,6 +15,7 @@ const std::vector<Registration>& registrations() {
       {"transjet_ode_transport", "cpu", transjet_ode_transport_cpu},
       {"transjet_gram", "cpu", transjet_gram_cpu},
       {"transjet_cholesky_solve", "cpu", transjet_cholesky_solve_cpu},
+      {"transjet_triton_launch", "CUDA", transjet_triton_launch_cuda},
   };
   return rows;
 }
