@@ -34,5 +34,3 @@ target_link_libraries(_core PRIVATE transjet_cpu ${CMAKE_DL_LIBS})
 # No -Wpedantic here: with it g++ rejects XLA's C header even as a system header.
 transjet_strict(_core)
 install(TARGETS _core LIBRARY DESTINATION .)
-# The sources of the Triton kernels: shapes that are not shipped compiled are compiled when they are first wanted.
-install(DIRECTORY kernels/ DESTINATION backend/triton_kernels FILES_MATCHING PATTERN "*.py")

@@ -135,6 +135,7 @@ class Core:
         self._lock = threading.Lock()
         self._registered = False
         self.targets: Mapping[str, Mapping[str, Any]] = {}
+        self.module: Any = None
         try:
             module = load()
         except ImportError as error:
@@ -147,6 +148,7 @@ class Core:
             self.status = CoreStatus(False, str(error), build)
             return
         check_api_version(build["ffi_api_version"], version, build["jaxlib"])
+        self.module = module
         self.targets = module.registrations()
         self.select_simd = module.select_simd
         self.factor_bytes = module.factor_bytes
@@ -177,13 +179,20 @@ class Core:
                     self._register_target(name, capsule, platform)
             self._registered = True
 
-    def call(self, name: str, result_avals: Any, operands: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
+    def call(
+        self,
+        name: str,
+        result_avals: Any,
+        operands: Sequence[Any],
+        attrs: Mapping[str, Any],
+        aliases: Mapping[int, int] | None = None,
+    ) -> Any:
         """See the function `call`."""
         self.register()
         if name not in self.targets:
             known = ", ".join(sorted(self.targets))
             raise BackendError(f"expected a target of the compiled core ({known}), got {name!r}. {_REBUILD}")
-        return jax.ffi.ffi_call(name, result_avals)(*operands, **attrs)
+        return jax.ffi.ffi_call(name, result_avals, input_output_aliases=dict(aliases or {}))(*operands, **attrs)
 
 
 def _why_missing(error: ImportError) -> str:
@@ -213,6 +222,33 @@ def register() -> None:
 def factor_bytes(dtype: str, points: int, terms: Sequence[tuple[Any, ...]]) -> int:
     """Bytes of kept Jacobian factors, for terms (jet, directions, widths, coordinates, count of directions)."""
     return int(_core.factor_bytes(dtype, points, list(terms)))
+
+
+def cuda_driver() -> tuple[bool, str]:
+    """Whether there is an NVIDIA driver, and a fragment of a sentence about it. Touches no device."""
+    if not _core.status.available:
+        return False, _core.status.reason
+    available, reason = _core.module.cuda_driver()
+    return bool(available), str(reason)
+
+
+def register_kernel(name: str, cubin: bytes, entry: str, layout: str, shared_bytes: int, threads: int) -> None:
+    """Make a compiled Triton kernel known to the handler "transjet_triton_launch"; a known name keeps its kernel.
+
+    Raises:
+        BackendError: there is no compiled core, or it cannot launch such a kernel.
+    """
+    _core.register()
+    try:
+        _core.module.register_kernel(name, cubin, entry, layout, shared_bytes, threads)
+    except ValueError as error:
+        raise BackendError(str(error)) from error
+
+
+def launch(name: str, results: Sequence[Any], operands: Sequence[Any], aliases: Mapping[int, int], **attrs: Any) -> Any:
+    """Call "transjet_triton_launch" for the kernel `name`; `aliases`: operand -> the result that starts as it."""
+    attributes = {"kernel": name, **attrs}
+    return _core.call("transjet_triton_launch", list(results), operands, attributes, aliases)
 
 
 def call(name: str, result_avals: Any, *operands: Any, **attrs: Any) -> Any:
