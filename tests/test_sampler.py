@@ -128,7 +128,8 @@ def test_a_short_training_finds_both_wells():
     made = Sampler(get("double-well"), config(phase, **options))
     result = made.run(made.init(KEY))
     summary = made.summarize(made.sample(result.state, jax.random.key(1)))
-    assert summary.ess.value > 0.9 and np.isfinite(result.state.best_score)
+    # Over keys and backends the ESS ranges from .83 to .97; one well alone has half the mass.
+    assert summary.ess.value > 0.75 and np.isfinite(result.state.best_score)
     assert abs(summary.log_z_error.value) < 4 * summary.log_z_error.std_error
     for estimate, share in zip(summary.mode_weights_reweighted, made.target.mode_weights, strict=True):
         assert abs(estimate.value - share) < 4 * estimate.std_error
