@@ -1,0 +1,40 @@
+// Kernels that are enqueued on one stream, up to the first error.
+#pragma once
+
+#include "cuda/device.cuh"
+
+namespace transjet::cuda {
+
+class Queue {
+ public:
+  explicit Queue(Stream stream) : stream_(stream) {}
+
+  template <typename Kernel, typename... Arguments>
+  void launch(Kernel kernel, dim3 grid, dim3 block, std::size_t shared_bytes, const Arguments&... arguments) {
+    if (error_ != 0) return;
+    error_ = cuda::launch(kernel, grid, block, shared_bytes, stream_, arguments...);
+    ++launches_;
+  }
+  // What somebody else has enqueued on the stream.
+  void add(int error) {
+    if (error_ == 0) error_ = error;
+    ++launches_;
+  }
+
+  Stream stream() const { return stream_; }
+  int error() const { return error_; }  // 0, or a code of CUDA's
+  int launches() const { return launches_; }
+
+ private:
+  Stream stream_;
+  int error_ = 0, launches_ = 0;
+};
+
+inline constexpr int kStepThreads = 256;
+
+// Blocks of kStepThreads threads, one thread an element.
+inline dim3 blocks_for(std::size_t elements) {
+  return dim3(static_cast<unsigned>((elements + kStepThreads - 1) / kStepThreads));
+}
+
+}  // namespace transjet::cuda
