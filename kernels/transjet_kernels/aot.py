@@ -43,7 +43,7 @@ class KernelLaunch(Protocol):
         """Name of the kernel in its module."""
 
     @property
-    def constexprs(self) -> Sequence[tuple[str, Any]]:
+    def constants(self) -> Sequence[tuple[str, Any]]:
         """Parameters that are compiled in."""
 
     @property
@@ -104,7 +104,7 @@ def describe(launch: KernelLaunch, signature: Mapping[str, str], target: int) ->
     words = {
         "kernel": f"{launch.module}:{launch.function}",
         "signature": list(signature.items()),
-        "constexprs": sorted([name, value] for name, value in launch.constexprs),
+        "constants": sorted([name, value] for name, value in launch.constants),
         "num_warps": launch.num_warps,
         "num_stages": launch.num_stages,
         "target": target,
@@ -158,7 +158,7 @@ def _compile(function: Any, launch: KernelLaunch, signature: Mapping[str, str], 
     source = ASTSource(
         function,
         signature=dict(signature),
-        constexprs=dict(launch.constexprs),
+        constexprs=dict(launch.constants),
         attrs={(index,): _ALIGNED for index in pointers},
     )
     options = {"num_warps": launch.num_warps, "num_stages": launch.num_stages, "enable_fp_fusion": True}

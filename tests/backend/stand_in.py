@@ -109,7 +109,7 @@ class Launch:
     types: dict[str, str]
     pointers: tuple[Pointer, ...]
     scalars: tuple[tuple[str, float], ...] = ()
-    constexprs: tuple[tuple[str, int], ...] = ()
+    constants: tuple[tuple[str, int | str], ...] = ()
     grid: tuple[int, int, int] = (1, 1, 1)
     module: str = "small_kernels"
     num_warps: int = 4

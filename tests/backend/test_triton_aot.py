@@ -66,10 +66,10 @@ def test_a_kernel_is_compiled_for_every_target(target: int) -> None:
 
 @needs_triton
 def test_options_and_constants_reach_the_compiler() -> None:
-    launch = Launch("matmul", MATMUL, (), (), (("WIDTH", 64), ("PRECISION", "tf32x3")), num_warps=8)  # type: ignore[arg-type]
+    launch = Launch("matmul", MATMUL, (), (), (("WIDTH", 64), ("PRECISION", "tf32x3")), num_warps=8)
     made = aot.compile_launch(launch, MATMUL, 90)
     assert made.threads == 256 and made.shared_bytes >= 64 * 64 * 4
-    plain = replace(launch, constexprs=(("WIDTH", 64), ("PRECISION", "tf32")))
+    plain = replace(launch, constants=(("WIDTH", 64), ("PRECISION", "tf32")))
     assert aot.compile_launch(plain, MATMUL, 90).cubin != made.cubin
 
 
@@ -102,7 +102,7 @@ def test_whatever_changes_the_code_changes_the_name(monkeypatch: pytest.MonkeyPa
     changed = [
         replace(SMALL, function="other"),
         replace(SMALL, module="other"),
-        replace(SMALL, constexprs=(("BLOCK", 128),)),
+        replace(SMALL, constants=(("BLOCK", 128),)),
         replace(SMALL, num_warps=8),
         replace(SMALL, num_stages=3),
         replace(SMALL, types=SMALL.types | {"a": "fp64"}),

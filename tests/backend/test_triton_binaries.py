@@ -11,11 +11,10 @@ import pytest
 from stand_in import saxpy
 
 aot = pytest.importorskip("transjet_kernels.aot", reason="the package of kernels is not on the path")
-from transjet_kernels.aot_store import Store  # noqa: E402
-
 from transjet.backend import ffi, triton_binaries  # noqa: E402
 from transjet.backend.cache import cache_folder  # noqa: E402
 from transjet.errors import BackendError  # noqa: E402
+from transjet_kernels.aot_store import Store  # noqa: E402
 
 LAUNCH = saxpy("x", "y", "out", 0.5, 1000)
 needs_core = pytest.mark.skipif(not ffi.core_status().available, reason=ffi.core_status().reason)

@@ -1,6 +1,7 @@
 """Dispatch: the one package that knows about FFI, CUDA, Triton and JAX versions."""
 
 from transjet.backend import cpu as cpu  # registers its kernels
+from transjet.backend import triton as triton  # likewise
 from transjet.backend.primitive import BoundOperation, full_precision, make_varying, sum_like
 from transjet.backend.reference import Operation
 from transjet.backend.registry import (

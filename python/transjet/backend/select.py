@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from transjet.backend import rates
 from transjet.backend.registry import BACKENDS, PLATFORMS, Kernel, Request, availability, kernel
 from transjet.errors import BackendError
 
@@ -106,20 +107,22 @@ def choose(request: Request, backend: str) -> Choice:
     Raises:
         BackendError: a backend asked for by name cannot serve the request; the message gives the reason.
     """
-    reasons: dict[str, str] = {}
-    chosen: tuple[str, Kernel | None] | None = None
-    for name in BACKENDS if backend == "auto" else (backend,):
-        found, why_not = _obstacle(name, request)
-        if why_not is not None:
-            reasons[name] = why_not
-        elif chosen is None:
-            chosen = (name, found)
-            reasons[name] = "chosen" if name != "xla" else "chosen: pure JAX reference"
-        else:
-            reasons[name] = f"not needed, {chosen[0]} comes first"
-    if chosen is None:
+    names = BACKENDS if backend == "auto" else (backend,)
+    found = {name: _obstacle(name, request) for name in names}
+    able = [name for name in names if found[name][1] is None]
+    if not able:
         raise BackendError(
             f"backend={backend!r} cannot run {request.op} ({request.role}) on {request.platform}: "
-            f"{reasons[backend]}. Use backend='auto' to fall back to what can, or `transjet info` to see what is here"
+            f"{found[backend][1]}. Use backend='auto' to fall back to what can, or `transjet info` to see what is here"
         )
-    return Choice(chosen[0], chosen[1], reasons)
+    chosen, why = _first(able, request)
+    reasons = {name: obstacle or f"not needed, {chosen} comes first" for name, (_, obstacle) in found.items()}
+    return Choice(chosen, found[chosen][0], reasons | {chosen: why})
+
+
+def _first(able: list[str], request: Request) -> tuple[str, str]:
+    """The first of the backends that can, and why: cuda and triton go by what has been measured."""
+    if able[:2] == ["cuda", "triton"]:
+        name, why = rates.compare(request)
+        return name, f"chosen: {why}"
+    return able[0], "chosen: pure JAX reference" if able[0] == "xla" else "chosen"
