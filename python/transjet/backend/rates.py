@@ -10,8 +10,6 @@ from __future__ import annotations
 import functools
 import json
 import math
-import os
-import secrets
 import warnings
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
@@ -20,7 +18,7 @@ from typing import Any
 
 import jax
 
-from transjet.backend.cache import cache_folder
+from transjet.backend.cache import cache_folder, replace_file
 from transjet.backend.registry import Request
 from transjet.errors import OutputError
 
@@ -124,7 +122,7 @@ def _key(row: Row) -> tuple[str, Sizes]:
 
 
 @functools.lru_cache(maxsize=8)
-def _read(path: Path, changed: int) -> tuple[Row, ...]:
+def _read(path: Path, state: tuple[int, ...]) -> tuple[Row, ...]:
     """The rows of a table; none, with a warning, where it is damaged."""
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
@@ -139,7 +137,8 @@ def _read(path: Path, changed: int) -> tuple[Row, ...]:
 def read(path: Path) -> tuple[Row, ...]:
     """The rows of a table; none where there is no such file, and none, with a warning, where it is damaged."""
     try:
-        return _read(path, path.stat().st_mtime_ns)
+        facts = path.stat()
+        return _read(path, (facts.st_mtime_ns, facts.st_ino, facts.st_size))
     except OSError:
         return ()
 
@@ -166,11 +165,8 @@ def add(measured: Iterable[Row]) -> Path:
     path = user_table()
     merged = {_key(row): row for row in (*read(path), *measured)}
     text = json.dumps({"format": FORMAT, "rows": [_record(row) for row in merged.values()]}, indent=1)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        replace_file(path, f"{text}\n".encode())
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written: expected a writable place, got {error.strerror!r}; name another folder in the "
