@@ -20,9 +20,11 @@ LAYERS = ("targets", "paths", "collocation", "models", "equations", "optim", "tr
 LEAVES = ("io", "plots", "config", "recipes", "sampler", "cli")
 ORDER = LAYERS + LEAVES
 OPS_USERS = ("models", "equations", "optim")
-# The environment report is shown by the command line, and is about the backends; runs note the version that made them.
+# The environment report and the times of kernels are shown by the command line, and are about the backends; runs note
+# the version that made them.
 EXCEPTIONS = {
     ("cli", "transjet.backend.info"),
+    ("cli", "transjet.ops.tuning"),
     ("cli", "transjet.__version__"),
     ("__main__", "transjet.cli"),
 }

@@ -21,11 +21,11 @@ def test_version_and_help(capsys):
         assert exit_.value.code == 0
     out = capsys.readouterr().out
     assert f"transjet {package.__version__}\n" in out
-    for command in ("run", "sample", "eval", "targets", "info"):
+    for command in ("run", "sample", "eval", "targets", "info", "tune"):
         assert f"    {command} " in out
 
 
-@pytest.mark.parametrize("command", ["run", "sample", "eval", "targets", "info"])
+@pytest.mark.parametrize("command", ["run", "sample", "eval", "targets", "info", "tune"])
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as exit_:
         main([command, "--help"])

@@ -7,11 +7,13 @@ the user's cache.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from transjet.errors import OutputError
 FORMAT = 1
 SHIPPED = Path(__file__).parent / "rates.json"
 _JETS = ("gradient_jet", "laplacian_jet", "divergence_jet")
+_forced: ContextVar[tuple[dict[str, int] | None, ...]] = ContextVar("transjet_tuning", default=())
 
 
 @dataclass(frozen=True)
@@ -210,8 +213,20 @@ def compare(request: Request) -> tuple[str, str]:
     return faster, f"measured {ratio:.2g} times as fast as {other} at {where}"
 
 
+@contextlib.contextmanager
+def forced(tuned: dict[str, int] | None) -> Iterator[None]:
+    """Within the block, programs are traced with this tuning of Triton's kernels; None: with the default."""
+    token = _forced.set((tuned,))
+    try:
+        yield
+    finally:
+        _forced.reset(token)
+
+
 def tuning(request: Request) -> dict[str, int] | None:
     """How Triton's kernels were tuned for just these sizes on the present device; None where nobody has."""
+    if wish := _forced.get():
+        return wish[0]
     sizes, kind = sizes_of(request), device()
     found = next((row for row in rows() if kind and row.device == kind and row.sizes == sizes), None)
     return None if found is None else found.tuning

@@ -8,6 +8,7 @@ need not be there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import jax
@@ -17,11 +18,11 @@ from transjet.backend import rates, reference, triton_binaries, triton_launch
 from transjet.backend.chunks import run_in_chunks
 from transjet.backend.reference import pick
 from transjet.backend.registry import Request
-from transjet.backend.triton_terms import Term, chunk_of, terms_of, why_not
+from transjet.backend.triton_terms import FIELDS, Term, chunk_of, terms_of, why_not
 from transjet_kernels import jets, products
 from transjet_kernels.aot import triton_version
 from transjet_kernels.packing import pack
-from transjet_kernels.problem import Tuning
+from transjet_kernels.problem import Tuning, candidates
 
 Array = jax.Array
 
@@ -33,6 +34,14 @@ def tuning_of(request: Request) -> Any:
     """The block sizes that measured best for these sizes on this device; None, the default, where nobody has."""
     found = rates.tuning(request)
     return None if found is None else Tuning(**found)
+
+
+def candidates_of(request: Request) -> list[dict[str, int]]:
+    """Tunings worth a try for a request, the default first."""
+    plain = request.op in FIELDS and request.role != "cotangent"
+    shapes = [(t.problem, t.problem.shape if plain else t.problem.factor_shape) for t in terms_of(request)]
+    problem, shape = max(shapes, key=lambda pair: pair[1].padded)
+    return [asdict(tuning) for tuning in candidates(problem, shape)]
 
 
 def plan_of(request: Request, terms: Sequence[Term], points: int, tuning: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""The command line: `transjet run | sample | eval | targets | info`."""
+"""The command line: `transjet run | sample | eval | targets | info | tune`."""
 
 from transjet.cli.entry import main
 
