@@ -3,10 +3,11 @@
 #pragma once
 
 #include "cuda/policies.cuh"
+#include "cuda/products.h"
 
 namespace transjet::cuda {
 
-inline constexpr int kBlockRows = 64, kBlockColumns = 64, kBlockThreads = 128;
+inline constexpr int kBlockThreads = 128;
 inline constexpr int kWarpTiles = 2, kWarpColumns = 4;  // 16 x 8 tiles of a warp, down and across
 
 template <typename T>
@@ -22,7 +23,8 @@ enum class Left { kRows, kTransposed };
 
 template <typename T, Left kLeft>
 struct Slices {
-  static constexpr int kLeftSize = kLeft == Left::kRows ? kBlockRows * kDeepLine<T> : kSlice<T> * kWideLine<T>;
+  static constexpr int kLeftSize =
+      kLeft == Left::kRows ? kBlockRows * kDeepLine<T> : kSlice<T> * kWideLine<T>;
   static constexpr int kSize = kLeftSize + kSlice<T> * kWideLine<T>;
   static constexpr std::size_t kBytes = 2 * kSize * sizeof(T);
 

@@ -6,27 +6,6 @@
 
 namespace transjet::cuda {
 
-TRANSJET_HOST_DEVICE int column_blocks(int columns) { return (columns + kBlockColumns - 1) / kBlockColumns; }
-TRANSJET_HOST_DEVICE int row_blocks(int rows) { return (rows + kBlockRows - 1) / kBlockRows; }
-
-template <typename T>
-TRANSJET_HOST_DEVICE int job_rows(const ContractJob<T>& job, int points) { return job.with_rows.count * points; }
-
-template <typename T>
-std::size_t lay_out_contraction(Contraction<T>& contraction) {
-  std::size_t elements = 0;
-  int blocks = 0;
-  for (int i = 0; i < contraction.jobs; ++i) {
-    ContractJob<T>& job = contraction.job[i];
-    const int rows = job_rows(job, contraction.points);
-    job.first_block = blocks;
-    job.first_sum = elements;
-    blocks += row_blocks(rows) * column_blocks(job.columns);
-    elements += static_cast<std::size_t>(rows) * static_cast<std::size_t>(column_blocks(job.columns));
-  }
-  return elements;
-}
-
 // The job that a block belongs to.
 template <typename Jobs>
 TRANSJET_DEVICE int job_of_block(const Jobs& jobs) {
@@ -52,7 +31,7 @@ TRANSJET_DEVICE void add_across(T (&partial)[2 * kWarpTiles], T* shared) {
 
 template <typename Policy>
 TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3)
-    contract_kernel(Contraction<typename Policy::Element> contraction) {
+    contract_kernel(TRANSJET_CONSTANT Contraction<typename Policy::Element> contraction) {
   using T = typename Policy::Element;
   const ContractJob<T>& job = contraction.job[job_of_block(contraction)];
   const int rows = job_rows(job, contraction.points), across = column_blocks(job.columns);

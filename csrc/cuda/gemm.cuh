@@ -29,7 +29,8 @@ TRANSJET_DEVICE void add_rows_times(BlockSums<Policy>& sums, const T* a, int a_l
 }
 
 template <typename Policy>
-TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3) multiply_kernel(Product<typename Policy::Element> product) {
+TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3)
+    multiply_kernel(Product<typename Policy::Element> product) {
   using T = typename Policy::Element;
   const int row = static_cast<int>(blockIdx.x) * kBlockRows;
   const int column = static_cast<int>(blockIdx.y) * kBlockColumns;
@@ -39,7 +40,8 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3) multiply_kernel(Product<t
                  product.columns, product.depth, row, column);
   sums.visit([&](int r, int c, T& value) {
     if (row + r >= product.rows || column + c >= product.columns) return;
-    T* to = product.c + static_cast<std::size_t>(row + r) * static_cast<std::size_t>(product.c_line) + column + c;
+    T* to =
+        product.c + static_cast<std::size_t>(row + r) * static_cast<std::size_t>(product.c_line) + column + c;
     *to = product.add ? *to + value : value;
   });
 }

@@ -36,8 +36,7 @@ class Workspace {
 template <typename Bytes>
 int choose_chunk(std::size_t points, const Options& options, Bytes&& bytes) {
   constexpr std::size_t kMost = std::size_t{1} << 20;
-  const std::size_t bound =
-      std::max(options.workspace_limit, bytes(1) + options.workspace_limit / 4);
+  const std::size_t bound = std::max(options.workspace_limit, bytes(1) + options.workspace_limit / 4);
   std::size_t low = 1, high = std::max<std::size_t>(1, std::min(points, kMost));
   while (low < high) {
     const std::size_t middle = high - (high - low) / 2;

@@ -2,14 +2,19 @@
 // start at multiples of 16 elements and are padded to them, zero or multiplied by zero there.
 #pragma once
 
+#include <algorithm>
+
 #include "core/network.h"
-#include "cuda/options.h"
 #include "cuda/queue.h"
 #include "cuda/views.h"
 
 namespace transjet::cuda {
 
 inline constexpr int kMaxJobs = kMaxLayers + 2;  // of one network: its layers and tangents at both ends
+inline constexpr int kBlockRows = 64, kBlockColumns = 64;  // of a result that a block of threads computes
+
+TRANSJET_HOST_DEVICE int row_blocks(int rows) { return (rows + kBlockRows - 1) / kBlockRows; }
+TRANSJET_HOST_DEVICE int column_blocks(int columns) { return (columns + kBlockColumns - 1) / kBlockColumns; }
 
 // Where row r of an operand lies that takes `count` of every `step` rows, from row `first` on.
 struct RowMap {
@@ -33,7 +38,7 @@ struct Product {
 };
 
 template <typename T>
-void multiply(Queue& queue, Precision precision, const Product<T>& product);
+void multiply(Queue& queue, const Product<T>& product);
 
 // The weight of a row in a residual's derivative: stream s of point p of a chunk.
 enum class Weight { kOne, kSecond, kHead };
@@ -78,12 +83,29 @@ struct Contraction {
   T* sums;
 };
 
+template <typename T>
+TRANSJET_HOST_DEVICE int job_rows(const ContractJob<T>& job, int points) {
+  return job.with_rows.count * points;
+}
+
 // Sets what the kernels want to know of the jobs; returns the elements of `sums`.
 template <typename T>
-std::size_t lay_out_contraction(Contraction<T>& contraction);
+std::size_t lay_out_contraction(Contraction<T>& contraction) {
+  std::size_t elements = 0;
+  int blocks = 0;
+  for (int i = 0; i < contraction.jobs; ++i) {
+    ContractJob<T>& job = contraction.job[i];
+    const int rows = job_rows(job, contraction.points);
+    job.first_block = blocks;
+    job.first_sum = elements;
+    blocks += row_blocks(rows) * column_blocks(job.columns);
+    elements += static_cast<std::size_t>(rows) * static_cast<std::size_t>(column_blocks(job.columns));
+  }
+  return elements;
+}
 
 template <typename T>
-void contract(Queue& queue, Precision precision, const Contraction<T>& contraction);
+void contract(Queue& queue, const Contraction<T>& contraction);
 
 // partial[slot] = a^T diag(scale) b over the slot's rows; behind it, one row more: the sum of every point's
 // first row of diag(scale) b. `count` rows a point.
@@ -106,15 +128,33 @@ struct MatrixSums {
 };
 
 template <typename T>
-std::size_t sum_elements(const SumJob<T>& job) {
+TRANSJET_HOST_DEVICE std::size_t sum_elements(const SumJob<T>& job) {
   return static_cast<std::size_t>(job.columns_a + 1) * static_cast<std::size_t>(job.columns_b);
 }
 
-// Chooses slots for at most `capacity` points.
 template <typename T>
-void choose_slots(MatrixSums<T>& sums, int capacity);
+TRANSJET_HOST_DEVICE int sum_tiles(const SumJob<T>& job) {
+  return row_blocks(job.columns_a) * column_blocks(job.columns_b);
+}
+
+// Chooses slots for at most `capacity` points: by sizes alone, so that results do not depend on the device.
+template <typename T>
+void choose_slots(MatrixSums<T>& sums, int capacity) {
+  constexpr int kBlocks = 264;  // enough to fill a large GPU twice
+  constexpr int kLeastRows = 128;
+  int tiles = 0, blocks = 0;
+  for (int i = 0; i < sums.jobs; ++i) tiles += sum_tiles(sums.job[i]);
+  for (int i = 0; i < sums.jobs; ++i) {
+    SumJob<T>& job = sums.job[i];
+    const int most = (job.a_rows.count * capacity + kLeastRows - 1) / kLeastRows;
+    const int wanted = (kBlocks + tiles - 1) / tiles;
+    job.slots = std::max(1, std::min(wanted, most));
+    job.first_block = blocks;
+    blocks += job.slots * sum_tiles(job);
+  }
+}
 
 template <typename T>
-void sum_matrices(Queue& queue, Precision precision, const MatrixSums<T>& sums);
+void sum_matrices(Queue& queue, const MatrixSums<T>& sums);
 
 }  // namespace transjet::cuda

@@ -1,13 +1,15 @@
-// Kernels that are enqueued on one stream, up to the first error.
+// Kernels that are enqueued on one stream, in order, up to the first error.
 #pragma once
 
 #include "cuda/device.cuh"
+#include "cuda/options.h"
 
 namespace transjet::cuda {
 
 class Queue {
  public:
-  explicit Queue(Stream stream) : stream_(stream) {}
+  explicit Queue(Stream stream, Precision precision = Precision::kDefault)
+      : stream_(stream), precision_(precision) {}
 
   template <typename Kernel, typename... Arguments>
   void launch(Kernel kernel, dim3 grid, dim3 block, std::size_t shared_bytes, const Arguments&... arguments) {
@@ -22,11 +24,13 @@ class Queue {
   }
 
   Stream stream() const { return stream_; }
-  int error() const { return error_; }  // 0, or a code of CUDA's
+  Precision precision() const { return precision_; }  // of products
+  int error() const { return error_; }                // 0, or a code of CUDA's
   int launches() const { return launches_; }
 
  private:
   Stream stream_;
+  Precision precision_;
   int error_ = 0, launches_ = 0;
 };
 

@@ -1,37 +1,16 @@
-// J^T u of one network from its factors: H_{l-1}^T diag(u) Zbar_l of all layers in one launch. Rows are divided
-// into slots by sizes alone and the slots' sums added up in their order, so that results repeat bit by bit.
+// J^T u of one network from its factors: H_{l-1}^T diag(u) Zbar_l of all layers in one launch. Rows are
+// divided into slots by sizes alone and the slots' sums added up in their order, so that results repeat bit
+// by bit.
 #pragma once
 
 #include "cuda/contract.cuh"
 
 namespace transjet::cuda {
 
-// Blocks that a launch should have: enough to fill a large GPU twice.
-inline constexpr int kSumBlocks = 264;
-inline constexpr int kLeastSlotRows = 128;
-
 template <typename T>
-TRANSJET_HOST_DEVICE int sum_tiles(const SumJob<T>& job) {
-  return row_blocks(job.columns_a) * column_blocks(job.columns_b);
+TRANSJET_DEVICE int round_up_to_slice(int rows) {
+  return (rows + kSlice<T> - 1) / kSlice<T> * kSlice<T>;
 }
-
-template <typename T>
-void choose_slots(MatrixSums<T>& sums, int capacity) {
-  int tiles = 0, blocks = 0;
-  for (int i = 0; i < sums.jobs; ++i) tiles += sum_tiles(sums.job[i]);
-  for (int i = 0; i < sums.jobs; ++i) {
-    SumJob<T>& job = sums.job[i];
-    const int most = (job.a_rows.count * capacity + kLeastSlotRows - 1) / kLeastSlotRows;
-    const int wanted = (kSumBlocks + tiles - 1) / tiles;
-    job.slots = wanted < most ? wanted : most;
-    if (job.slots < 1) job.slots = 1;
-    job.first_block = blocks;
-    blocks += job.slots * sum_tiles(job);
-  }
-}
-
-template <typename T>
-TRANSJET_DEVICE int round_up_to_slice(int rows) { return (rows + kSlice<T> - 1) / kSlice<T> * kSlice<T>; }
 
 // Adds to `bias` what every point's first row has in this thread's column of a slice.
 template <typename T>
@@ -42,12 +21,14 @@ TRANSJET_DEVICE void add_first_rows(const T* slice, int row, int count, T& bias)
 }
 
 template <typename Policy>
-TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3) sum_kernel(MatrixSums<typename Policy::Element> all) {
+TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3)
+    sum_kernel(TRANSJET_CONSTANT MatrixSums<typename Policy::Element> all) {
   using T = typename Policy::Element;
   using Stage = Slices<T, Left::kTransposed>;
   const SumJob<T>& job = all.job[job_of_block(all)];
   const int tiles = sum_tiles(job), across = column_blocks(job.columns_b), count = job.a_rows.count;
-  const int block = static_cast<int>(blockIdx.x) - job.first_block, slot = block / tiles, tile = block % tiles;
+  const int block = static_cast<int>(blockIdx.x) - job.first_block, slot = block / tiles,
+            tile = block % tiles;
   const int row = tile / across * kBlockRows, column = tile % across * kBlockColumns;
   const int rows = count * all.points, step = round_up_to_slice<T>((rows + job.slots - 1) / job.slots);
   const int begin = slot * step, end = begin + step < rows ? begin + step : rows;

@@ -1,0 +1,103 @@
+// Sums over points and over the slots of products.
+#pragma once
+
+#include "cuda/products.h"
+
+namespace transjet::cuda {
+
+// partial[slot] = sums over the slot's points of scale times weight times rows [first, first + count) of
+// every `step` rows: one row each or, merged, a single one with the sum of the first rows' weights behind it.
+template <typename T>
+struct StreamSum {
+  const T* from;
+  int line, step, first, count;
+  Weight weight;
+  bool merged;
+  T* partial;
+  int slots, first_block;  // set by choose_slots
+
+  TRANSJET_HOST_DEVICE int rows() const { return merged ? 1 : count; }
+  TRANSJET_HOST_DEVICE std::size_t elements() const {
+    return static_cast<std::size_t>(rows()) * static_cast<std::size_t>(line) + 16;
+  }
+};
+
+template <typename T>
+struct StreamSums {
+  StreamSum<T> job[2];
+  int jobs, points;
+  RowWeights<T> weights;
+  const T* scale;  // a point, or null for ones
+};
+
+inline constexpr int kStreamColumns = 32, kStreamPoints = 8;  // of a block of threads
+
+// Blocks of a slot.
+template <typename T>
+TRANSJET_HOST_DEVICE int stream_tiles(const StreamSum<T>& job) {
+  return (job.line + kStreamColumns - 1) / kStreamColumns * job.rows();
+}
+
+template <typename T>
+void choose_slots(StreamSums<T>& sums, int capacity) {
+  constexpr int kBlocks = 264, kLeastPoints = 64;
+  int blocks = 0;
+  for (int i = 0; i < sums.jobs; ++i) {
+    StreamSum<T>& job = sums.job[i];
+    const int wanted = (kBlocks + stream_tiles(job) - 1) / stream_tiles(job);
+    job.slots = std::max(1, std::min(wanted, (capacity + kLeastPoints - 1) / kLeastPoints));
+    job.first_block = blocks;
+    blocks += job.slots * stream_tiles(job);
+  }
+}
+
+template <typename T>
+void sum_streams(Queue& queue, const StreamSums<T>& sums);
+
+// to = sum over slots of from[slot], in their order; or to += that.
+template <typename T>
+struct Reduction {
+  const T* from;
+  std::size_t stride;  // from slot to slot
+  int slots, rows, columns, line;
+  T* to;
+  int to_line;
+};
+
+template <typename T>
+struct Reductions {
+  Reduction<T> job[2 * kMaxJobs];
+  int jobs;
+  bool add;
+};
+
+template <typename T>
+void reduce(Queue& queue, const Reductions<T>& reductions);
+
+// Adds to the gradients what tangents along directions (the coordinates, if there are none) give to the first
+// layer's weights and, transposed, to a vector network's last ones: directions^T times the sums of tangents.
+template <typename T>
+struct TangentSums {
+  const T* directions;  // shared ones, or null
+  int count, d;
+  const T* sums[2];  // (count, line), null where there are none
+  int line[2], width[2];
+  T* gradient[2];
+};
+template <typename T>
+void add_tangent_sums(Queue& queue, const TangentSums<T>& sums);
+
+// product = J v of a chunk's points, from a contraction; further networks are added, and the last one
+// weights: u = W (J v + offset).
+template <typename T>
+struct Finish {
+  const T* bias_change;  // of a scalar network's output, or null
+  bool first, last;
+  const T* offset;   // or null for zeros
+  const T* weights;  // or null for ones
+  T* product;
+};
+template <typename T>
+void finish_product(Queue& queue, const Contraction<T>& contraction, const Finish<T>& finish);
+
+}  // namespace transjet::cuda
