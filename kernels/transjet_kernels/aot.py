@@ -162,7 +162,10 @@ def _compile(function: Any, launch: KernelLaunch, signature: Mapping[str, str], 
         attrs={(index,): _ALIGNED for index in pointers},
     )
     options = {"num_warps": launch.num_warps, "num_stages": launch.num_stages, "enable_fp_fusion": True}
-    return triton.compile(source, target=GPUTarget("cuda", target, _WARP), options=options)
+    with triton.knobs.compilation.scope():
+        # Lines of source would be most of a cubin, and would tell in which folder they were.
+        triton.knobs.compilation.disable_line_info = True
+        return triton.compile(source, target=GPUTarget("cuda", target, _WARP), options=options)
 
 
 def _binary(compiled: Any, version: str, description: str, signature: Mapping[str, str], target: int) -> Binary:

@@ -47,6 +47,11 @@ class Store:
         _replace(self.folder / f"{key}.cubin", binary.cubin)
         _replace(self.folder / f"{key}.json", json.dumps(record, indent=1).encode())
 
+    def remove(self, key: str) -> None:
+        """Forget a binary; nothing happens if there is none."""
+        for suffix in ("json", "cubin"):
+            (self.folder / f"{key}.{suffix}").unlink(missing_ok=True)
+
     def keys(self) -> Iterator[str]:
         """Names of all binaries, damaged ones too, in order."""
         yield from sorted(path.stem for path in self.folder.glob("*.json"))
