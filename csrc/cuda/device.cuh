@@ -1,8 +1,8 @@
 // The words in which kernels are written, for NVIDIA's compiler and, emulated, for any C++ compiler.
 //
 // A kernel is `TRANSJET_KERNEL void name(parameters by value)`; threadIdx, blockIdx, blockDim and gridDim are
-// CUDA's. It takes all its shared memory from shared_memory(), and all lanes of a warp take part in every
-// shuffle and matrix instruction.
+// CUDA's. Large parameters are TRANSJET_CONSTANT: read where they lie. It takes all its shared memory from
+// shared_memory(), and all lanes of a warp take part in every shuffle and matrix instruction.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +13,7 @@
 #define TRANSJET_KERNEL __global__
 #define TRANSJET_DEVICE __device__ __forceinline__
 #define TRANSJET_HOST_DEVICE __host__ __device__ __forceinline__
+#define TRANSJET_CONSTANT const __grid_constant__
 #define TRANSJET_BOUNDS(threads, blocks) __launch_bounds__(threads, blocks)
 #define TRANSJET_UNROLL _Pragma("unroll")
 #define TRANSJET_NO_UNROLL _Pragma("unroll 1")
@@ -23,6 +24,7 @@
 #define TRANSJET_KERNEL inline
 #define TRANSJET_DEVICE inline
 #define TRANSJET_HOST_DEVICE inline
+#define TRANSJET_CONSTANT const
 #define TRANSJET_BOUNDS(threads, blocks)
 #define TRANSJET_UNROLL
 #define TRANSJET_NO_UNROLL
@@ -45,6 +47,8 @@ TRANSJET_DEVICE char* shared_memory() {
 }
 TRANSJET_DEVICE void sync_threads() { __syncthreads(); }
 TRANSJET_DEVICE void sync_warp() { __syncwarp(); }
+// Instructions stay on their side of it, so that the compiler needs registers for those of one side only.
+TRANSJET_DEVICE void separate_instructions() { __syncwarp(); }
 template <typename T>
 TRANSJET_DEVICE T shuffle(T value, int lane) {
   return __shfl_sync(0xffffffffU, value, lane);
@@ -111,6 +115,7 @@ inline void sync_warp() {
   static const char tag = 0;
   Emulator::instance().meet_warp(&tag, [] {});
 }
+inline void separate_instructions() {}
 
 // Each lane gets the value of lane from(lane).
 template <typename T>

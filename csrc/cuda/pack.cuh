@@ -32,10 +32,9 @@ std::size_t lay_out_packed(const JetProblem<T>& problem, int hidden_pad, T* memo
     view.backward[l] = take(view.pads[l + 1], view.pads[l]);
     view.bias[l] = take(1, view.pads[l + 1]);
   }
-  if (problem.jet == Jet::kGradient) return used;
   const Directions<T>& directions = problem.directions;
   const bool is_vector = problem.jet == Jet::kDivergence;
-  if (directions.kind == DirectionKind::kCoordinates) {
+  if (problem.jet == Jet::kGradient || directions.kind == DirectionKind::kCoordinates) {
     view.first_tangents = view.forward[0];
     if (is_vector) view.last_tangents = view.backward[network.depth - 1];
   } else if (directions.kind == DirectionKind::kShared) {

@@ -3,6 +3,10 @@
 //   Element                     of the matrices
 //   kDepth                      what one step takes: A is 16 x kDepth, B is kDepth x 8
 //   A, B, Sum                   what a lane holds of them
+//   kPadA, kPadB                distances of rows, beyond a multiple of 32, at which the lanes of a warp read
+//   A from
+//                               [row][depth] and B from [depth][column] through different banks of shared
+//                               memory
 //   load_a(p, row, depth)       A from p[i * row + k * depth]
 //   load_b(p, depth, column)    B from p[k * depth + j * column]
 //   multiply(sum, a, b)         sum += A B
@@ -42,7 +46,7 @@ TRANSJET_DEVICE void visit_sums(TileSum<T>& sum, Visit&& visit) {
 // below float's precision.
 struct Tf32x3 {
   using Element = float;
-  static constexpr int kDepth = 8;
+  static constexpr int kDepth = 8, kPadA = 4, kPadB = 8;
   struct A {
     std::uint32_t high[4], low[4];
   };
@@ -85,7 +89,7 @@ struct Tf32x3 {
 // The same with bfloat16: 16 bits of precision at twice the speed.
 struct Bf16x3 {
   using Element = float;
-  static constexpr int kDepth = 16;
+  static constexpr int kDepth = 16, kPadA = 8, kPadB = 4;
   struct A {
     std::uint32_t high[4], low[4];
   };
@@ -129,7 +133,7 @@ struct Bf16x3 {
 template <typename T>
 struct Simt {
   using Element = T;
-  static constexpr int kDepth = 4;
+  static constexpr int kDepth = 4, kPadA = 4, kPadB = 4;
   struct A {
     T value[2][kDepth];
   };
@@ -170,7 +174,7 @@ struct Simt {
 // double on tensor cores, which round as IEEE asks.
 struct Dmma {
   using Element = double;
-  static constexpr int kDepth = 8;
+  static constexpr int kDepth = 8, kPadA = 4, kPadB = 4;
   struct A {
     double value[4];
   };

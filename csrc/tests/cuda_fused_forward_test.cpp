@@ -1,0 +1,109 @@
+// The fused forward kernels against the reference: every form, policy and width.
+#include "cuda/fused_forward.cuh"
+#include "tests/cuda_fused.h"
+#include "tests/reference.h"
+
+namespace transjet::testing {
+namespace {
+
+// In units of epsilon, relative to the largest number of a field. Measured: at most a third of it.
+template <typename Policy>
+constexpr double kTolerance = std::is_same_v<Policy, cuda::Bf16x3> ? 300 : 15;
+
+// A shape that gives the jet's fields by streams alone.
+cuda::Shape shape_of(const Sample& sample) {
+  if (sample.form.jet == Jet::kGradient) return {sample.d, true, false};
+  return cuda::stream_shape(sample.form.jet, sample.count);
+}
+
+// The fields as the kernel leaves them; NaN where it leaves them alone.
+template <typename Policy, int kWidth>
+std::vector<typename Policy::Element> fused(const Sample& sample) {
+  using T = typename Policy::Element;
+  Store<T> operands(1), results(1);
+  const JetProblem<T> problem = operands.put(sample);
+  PackedParameters<T> packed(problem, problem.parameters, kWidth);
+  const Fields<T> fields = results.put_fields(sample, nullptr);
+  const cuda::FusedForward<T> call{cuda::fused_problem(problem, packed.view, shape_of(sample), 0, sample.n),
+                                   fields};
+  TRANSJET_CHECK((cuda::launch_fused_forward<Policy, kWidth>(call, cuda::Stream{}) == 0));
+  TRANSJET_CHECK(operands.intact() && results.intact() && packed.memory.intact());
+  return results.contents();
+}
+
+template <typename Policy, int kWidth>
+void is_right(const Sample& sample) {
+  const FieldsOf<Real> reference = reference_forward(sample);
+  Parts expected(reference.begin(), reference.end());
+  in_both_orders([&] {
+    auto results = fused<Policy, kWidth>(sample);
+    // A Laplacian along given directions does not see the gradient pass by.
+    if (sample.form.jet == Jet::kLaplacian && sample.form.kind != DirectionKind::kCoordinates) {
+      const auto first = results.begin() + static_cast<std::ptrdiff_t>(2 * sample.n);
+      const auto last = first + static_cast<std::ptrdiff_t>(sample.n * static_cast<std::size_t>(sample.d));
+      results.erase(first, last);
+      expected[2].clear();
+    }
+    check_close(results, expected, kTolerance<Policy>, policy_name<Policy>() + describe(sample));
+  });
+}
+
+template <int kWidth>
+void every_form_is_right(const std::vector<Size>& sizes) {
+  Random random(3);
+  for (const Form& form : kForms) {
+    for (const Size& size : sizes) {
+      const Sample sample = random_sample(form, size, random);
+      with_every_policy([&](auto policy) { is_right<decltype(policy), kWidth>(sample); });
+    }
+  }
+}
+
+void nan_stays_with_its_point() {
+  Random random(4);
+  for (const Form& form : kForms) {
+    Sample sample = random_sample(form, {3, 1, {37, 20}, 60, 2}, random);
+    sample.activations = {Activation::kTanh, Activation::kGelu};  // the identity's derivatives see no NaN
+    with_every_policy([&](auto policy) {
+      using Policy = decltype(policy);
+      Sample broken = sample;
+      broken.x[7 * 3 + 1] = std::nan("");
+      const auto clean = fused<Policy, 64>(sample), results = fused<Policy, 64>(broken);
+      std::size_t at = 0;
+      for (const std::size_t width : field_widths(sample)) {
+        for (std::size_t n = 0; n < sample.n; ++n) {
+          for (std::size_t i = 0; i < width; ++i, ++at) {
+            if (n == 7 || std::isnan(clean[at])) {
+              TRANSJET_CHECK(std::isnan(results[at]));
+            } else {
+              TRANSJET_CHECK(results[at] == clean[at]);
+            }
+          }
+        }
+      }
+    });
+  }
+}
+
+void streams_fit_or_do_not() {
+  TRANSJET_CHECK((cuda::fits_fused_forward<cuda::Tf32x3, 128>(128)));
+  TRANSJET_CHECK((!cuda::fits_fused_forward<cuda::Tf32x3, 128>(129)));
+  TRANSJET_CHECK((!cuda::fits_fused_forward<cuda::Dmma, 128>(65)));
+}
+
+}  // namespace
+}  // namespace transjet::testing
+
+int main(int count, char**) {
+  using namespace transjet::testing;
+  verbose = count > 1;
+  every_form_is_right<64>({{1, 0, {5}, 1, 1},
+                           {2, 3, {37, 64}, 3, 2},
+                           {3, 2, {64, 37, 10}, 100, 4},
+                           {2, 1, {8}, 0, 1},
+                           {20, 1, {40, 64}, 9, 40}});
+  every_form_is_right<128>({{10, 2, {128, 70, 100}, 23, 3}});
+  nan_stays_with_its_point();
+  streams_fit_or_do_not();
+  return result();
+}
