@@ -69,8 +69,8 @@ class Emulator {
   }
   template <typename Action>
   void meet_warp(const void* tag, Action&& action) {
-    const unsigned warp = current_ / kWarp, first = warp * kWarp;
-    meet(warp_meetings_[warp], tag, std::min(kWarp, threads_ - first), action);
+    const unsigned warp = current_ / kWarp;
+    meet(warp_meetings_[warp], tag, std::min(kWarp, threads_ - warp * kWarp), action);
   }
 
   // A place where the lanes of the running warp leave something for one another until they meet.
@@ -118,7 +118,11 @@ class Emulator {
 
   struct Meeting {
     const void* tag = nullptr;
-    std::vector<unsigned> waiting;
+    unsigned waiting = 0;
+  };
+  // Lanes that can run, in their order.
+  struct Ready {
+    unsigned lanes[kWarp], first = 0, count = 0;
   };
   struct Copy {
     void* to;
@@ -143,7 +147,12 @@ class Emulator {
     block_meeting_ = {};
     warp_meetings_.assign(warps, {});
     ready_.assign(warps, {});
-    for (unsigned t = 0; t < threads_; ++t) fibers_[t]->restart(enter);
+    ready_warps_ = 0;
+    indices_.resize(threads_);
+    for (unsigned t = 0; t < threads_; ++t) {
+      indices_[t] = dim3(t % blockDim.x, t / blockDim.x % blockDim.y, t / (blockDim.x * blockDim.y));
+      fibers_[t]->restart(enter);
+    }
     make_ready(0, threads_);
     done_ = 0;
     failed_ = false;
@@ -174,35 +183,32 @@ class Emulator {
   void make_ready(unsigned first, unsigned count) {
     for (unsigned i = 0; i < count; ++i) {
       const unsigned t = first + (order == Order::kAscending ? i : count - 1 - i);
-      ready_[t / kWarp].push_back(t);
+      Ready& ready = ready_[t / kWarp];
+      ready.lanes[(ready.first + ready.count++) % kWarp] = t;
+      ready_warps_ |= std::uint64_t{1} << (t / kWarp);
     }
   }
 
   // The next thread to run; false if none is ready.
   bool choose() {
-    const std::size_t warps = ready_.size();
-    for (std::size_t i = 0; i < warps; ++i) {
-      std::deque<unsigned>& queue = ready_[order == Order::kAscending ? i : warps - 1 - i];
-      if (queue.empty()) continue;
-      current_ = queue.front();
-      queue.pop_front();
-      threadIdx = dim3(current_ % blockDim.x, current_ / blockDim.x % blockDim.y,
-                       current_ / (blockDim.x * blockDim.y));
-      return true;
-    }
-    return false;
+    if (ready_warps_ == 0) return false;
+    const int warp =
+        order == Order::kAscending ? __builtin_ctzll(ready_warps_) : 63 - __builtin_clzll(ready_warps_);
+    Ready& ready = ready_[static_cast<std::size_t>(warp)];
+    current_ = ready.lanes[ready.first++ % kWarp];
+    if (--ready.count == 0) ready_warps_ &= ~(std::uint64_t{1} << warp);
+    threadIdx = indices_[current_];
+    return true;
   }
 
   template <typename Action>
   void meet(Meeting& meeting, const void* tag, unsigned expected, Action&& action) {
-    if (meeting.waiting.empty()) meeting.tag = tag;
+    if (meeting.waiting == 0) meeting.tag = tag;
     if (meeting.tag != tag) fail("threads that wait for different things");
-    meeting.waiting.push_back(current_);
-    if (meeting.waiting.size() == expected) {
+    if (++meeting.waiting == expected) {
       action();
-      const unsigned first = expected == threads_ ? 0 : current_ / kWarp * kWarp;
-      meeting.waiting.clear();
-      make_ready(first, expected);
+      meeting.waiting = 0;
+      make_ready(expected == threads_ ? 0 : current_ / kWarp * kWarp, expected);
     }
     rest();
   }
@@ -231,7 +237,9 @@ class Emulator {
   std::vector<std::deque<Copy>> copies_;
   Meeting block_meeting_;
   std::vector<Meeting> warp_meetings_;
-  std::vector<std::deque<unsigned>> ready_;
+  std::vector<Ready> ready_;
+  std::uint64_t ready_warps_ = 0;  // a bit each
+  std::vector<dim3> indices_;      // threadIdx of every thread
   unsigned threads_ = 0, current_ = 0, done_ = 0;
   bool failed_ = false;
 };

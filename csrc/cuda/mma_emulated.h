@@ -39,7 +39,7 @@ inline std::uint32_t to_bf16x2(float low, float high) { return to_bf16(low) | to
 // Tensor cores cut off what a sum has beyond float.
 inline float cut_to_float(double x) {
   const float y = static_cast<float>(x);
-  return std::fabs(static_cast<double>(y)) > std::fabs(x) ? std::nextafter(y, 0.0F) : y;
+  return std::fabs(static_cast<double>(y)) > std::fabs(x) ? bits_float(float_bits(y) - 1) : y;
 }
 
 // The sum and its operands of one lane.
@@ -70,15 +70,21 @@ void multiply_warp(const void* tag, D* d, const O* a, const O* b, Read&& read, C
         }
       }
     }
-    for (unsigned lane = 0; lane < Emulator::kWarp; ++lane) {
-      const Lane& own = emulator.slot<Lane>(lane);
-      for (unsigned i = 0; i < 4; ++i) {
-        const unsigned row = lane / 4 + 8 * (i / 2), column = 2 * (lane % 4) + i % 2;
-        double sum = static_cast<double>(own.d[i]);
-        for (unsigned k = 0; k < kDepth; ++k) sum += left[row][k] * right[k][column];
-        own.d[i] = cut(sum);
+    double sums[16][8];
+    const auto visit_sums = [&](auto&& visit) {
+      for (unsigned lane = 0; lane < Emulator::kWarp; ++lane) {
+        const Lane& own = emulator.slot<Lane>(lane);
+        for (unsigned i = 0; i < 4; ++i)
+          visit(own.d[i], sums[lane / 4 + 8 * (i / 2)][2 * (lane % 4) + i % 2]);
+      }
+    };
+    visit_sums([](D own, double& sum) { sum = static_cast<double>(own); });
+    for (unsigned row = 0; row < 16; ++row) {
+      for (unsigned k = 0; k < kDepth; ++k) {
+        for (unsigned column = 0; column < 8; ++column) sums[row][column] += left[row][k] * right[k][column];
       }
     }
+    visit_sums([&](D& own, double sum) { own = cut(sum); });
   });
 }
 
