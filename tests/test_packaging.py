@@ -15,7 +15,8 @@ import pytest
 import transjet
 from transjet.backend.ffi import core_status
 
-PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 try:
     INSTALLED: metadata.Distribution | None = metadata.distribution("transjet")
 except metadata.PackageNotFoundError:
@@ -58,7 +59,7 @@ def test_core_dependencies_stay_light() -> None:
 
 
 def test_build_headers_are_those_of_the_oldest_supported_jax() -> None:
-    text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     pins = dict(item.split("==") for item in tomllib.loads(text)["build-system"]["requires"] if "==" in item)
     floor = next(r for r in PROJECT["dependencies"] if r.startswith("jax>"))
     oldest = re.search(r">=(\d+\.\d+)", floor)
@@ -71,6 +72,12 @@ def test_typing_marker_and_one_compiled_core_are_installed(installed: metadata.D
     assert "transjet/py.typed" in files
     assert len([file for file in files if re.fullmatch(r"transjet/_core\.[^/]*\.so", file)]) == 1
     assert not [file for file in files if file.startswith(("tests/", "csrc/", "bench/", "python/"))]
+
+
+def test_kernels_for_triton_and_measured_rates_are_installed(installed: metadata.Distribution) -> None:
+    files = {str(file) for file in installed.files or []}
+    kernels = {f"transjet_kernels/{path.name}" for path in (ROOT / "kernels" / "transjet_kernels").glob("*.py")}
+    assert kernels | {"transjet/backend/rates.json"} <= files
 
 
 def test_command_line_entry_point_exists(installed: metadata.Distribution) -> None:

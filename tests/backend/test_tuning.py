@@ -87,6 +87,23 @@ def test_a_tuning_that_cannot_run_is_passed_over(clock: Clock) -> None:
     assert measure()["triton"] == tuning.Timing(None, "RESOURCE_EXHAUSTED: too much shared memory")
 
 
+def test_one_setting_is_varied_after_the_other() -> None:
+    grid = [{"rows": r, "num_warps": w, "num_stages": s} for r in (64, 32, 128) for w in (4, 8) for s in (2, 1, 3)]
+    tried = []
+
+    def attempt(settings: dict[str, int]) -> tuning.Timing:
+        tried.append(tuple(settings.values()))
+        cost = 1 + abs(settings["rows"] - 128) + abs(settings["num_warps"] - 8) + abs(settings["num_stages"] - 3)
+        return tuning.Timing(float(cost), "", settings)
+
+    best = tuning.search(grid, attempt, None)
+    assert best.tuning == {"rows": 128, "num_warps": 8, "num_stages": 3}
+    assert tried == [(64, 4, 2), (32, 4, 2), (128, 4, 2), (128, 8, 2), (128, 8, 1), (128, 8, 3)]
+    tried.clear()
+    tuning.search(grid, attempt, 2)
+    assert tried == [(64, 4, 2), (32, 4, 2)]
+
+
 def test_what_fails_or_is_refused_is_said(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     clock.cuda = None
     serve(monkeypatch, "serves no such thing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import statistics
 import time
@@ -105,19 +106,44 @@ def _on(backend: str, request: Request, operands: Sequence[Any], repeats: int) -
 
 
 def _tuned(request: Request, operands: Sequence[Any], repeats: int, limit: int | None) -> Timing:
-    """The best of the candidates. One that needs more than the device has fails, and is passed over."""
+    """The time with the best tuning."""
     try:
         choose(request, "triton")
     except BackendError as error:
         return Timing(None, str(error))
     from transjet.backend.triton_run import candidates_of
 
-    best = Timing(None)
-    for tuning in candidates_of(request)[:limit]:
+    def attempt(tuning: dict[str, int]) -> Timing:
         with rates.forced(tuning):
-            found = _on("triton", request, operands, repeats)
-        if found.milliseconds is None:
-            best = best if best.milliseconds is not None else Timing(None, found.reason)
-        elif best.milliseconds is None or found.milliseconds < best.milliseconds:
-            best = Timing(found.milliseconds, "", tuning)
+            return dataclasses.replace(_on("triton", request, operands, repeats), tuning=tuning)
+
+    best = search(candidates_of(request), attempt, limit)
+    return best if best.milliseconds is not None else Timing(None, best.reason)
+
+
+def search(
+    candidates: Sequence[dict[str, int]], attempt: Callable[[dict[str, int]], Timing], limit: int | None
+) -> Timing:
+    """The best of the tunings tried: the first, then those that differ from the best so far in one setting only.
+
+    Compilation takes most of the time, and one setting after the other takes a third of what all combinations would.
+
+    Args:
+        candidates: all combinations that may be tried.
+        attempt: times one. One that needs more than the device has fails, and is passed over.
+        limit: at most so many attempts; None: no limit.
+    """
+    best = attempt(candidates[0])
+    tried = [candidates[0]]
+    for name in candidates[0]:
+        start = best.tuning or candidates[0]
+        for tuning in candidates:
+            differs = [key for key in tuning if tuning[key] != start[key]] == [name]
+            if differs and tuning not in tried and (limit is None or len(tried) < limit):
+                tried.append(tuning)
+                found = attempt(tuning)
+                if found.milliseconds is not None and (
+                    best.milliseconds is None or found.milliseconds < best.milliseconds
+                ):
+                    best = found
     return best
