@@ -14,7 +14,8 @@ from transjet.errors import OutputError
 from transjet.io import check_writable, load, remove_temporaries, save, write_atomic
 from transjet.io.atomic import TEMPORARY_SUFFIX, _open_temporary
 
-# Forks writers that save in a tight loop and kills each at a random instant; every file must then be whole.
+# Forks writers that save in a tight loop and kills each, once it has written, at a random instant; every file must then be
+# whole. Goes on for a while after the least number of kills if none has hit a file half written.
 KILLER = """
 import os, random, signal, sys, time
 import numpy as np
@@ -25,14 +26,19 @@ from pathlib import Path
 folder, kills = Path(sys.argv[1]), int(sys.argv[2])
 random.seed(5)
 last, leftovers = 0, 0
-for _ in range(kills):
+done = 0
+while done < kills or (leftovers == 0 and done < 10 * kills):
+    done += 1
     child = os.fork()
     if child == 0:
         checkpoints, i = CheckpointFolder(folder, keep=2), last
         while True:
             i += 1
             checkpoints.save(i, {"i": i, "x": np.full(300_000, float(i))}, meta={}, score=float(i))
-    time.sleep(0.02 + 0.1 * random.random())
+    deadline = time.monotonic() + 20
+    while not any(int(p.stem.split("-")[1]) > last for p in folder.glob("iteration-*.ckpt")) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    time.sleep(0.1 * random.random())
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     leftovers += len(list(folder.glob("*" + TEMPORARY_SUFFIX)) + list(folder.glob(".*" + TEMPORARY_SUFFIX)))
