@@ -14,8 +14,8 @@ from transjet.errors import OutputError
 from transjet.io import check_writable, load, remove_temporaries, save, write_atomic
 from transjet.io.atomic import TEMPORARY_SUFFIX, _open_temporary
 
-# Forks writers that save in a tight loop and kills each, once it has written, at a random instant; every file must then be
-# whole. Goes on for a while after the least number of kills if none has hit a file half written.
+# Forks writers that save in a tight loop and kills each, once it has written, at a random instant; every file must then
+# be whole. Goes on for a while after the least number of kills if none has hit a file half written.
 KILLER = """
 import os, random, signal, sys, time
 import numpy as np
@@ -36,7 +36,8 @@ while done < kills or (leftovers == 0 and done < 10 * kills):
             i += 1
             checkpoints.save(i, {"i": i, "x": np.full(300_000, float(i))}, meta={}, score=float(i))
     deadline = time.monotonic() + 20
-    while not any(int(p.stem.split("-")[1]) > last for p in folder.glob("iteration-*.ckpt")) and time.monotonic() < deadline:
+    while max((int(p.stem[10:]) for p in folder.glob("iteration-*.ckpt")), default=0) <= last:
+        assert time.monotonic() < deadline, "nothing was written"
         time.sleep(0.002)
     time.sleep(0.1 * random.random())
     os.kill(child, signal.SIGKILL)
