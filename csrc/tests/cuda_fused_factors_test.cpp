@@ -203,8 +203,8 @@ int main(int count, char**) {
   using namespace transjet::testing;
   verbose = count > 1;
   every_form_is_right<64>(
-      {{1, 0, {5}, 1, 1}, {2, 3, {37, 64}, 3, 2}, {3, 2, {64, 37, 10}, 60, 4}, {2, 1, {8, 9}, 0, 1}});
-  every_form_is_right<128>({{10, 2, {128, 70, 100}, 15, 3}});
+      {{1, 0, {5}, 1, 1}, {2, 3, {37, 64}, 3, 2}, {3, 2, {64, 37, 10}, 40, 4}, {2, 1, {8, 9}, 0, 1}});
+  every_form_is_right<128>({{10, 2, {128, 70, 100}, 11, 3}});
   nan_stays_with_its_point();
   return result();
 }
