@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from stand_in import Buffer, Plan, StandIn, launch, saxpy
+from stand_in import SOURCES, Buffer, Plan, StandIn, launch, saxpy
 
 from transjet.backend import triton_binaries, triton_launch
 
@@ -106,3 +111,24 @@ def test_a_plan_runs_in_a_loop(kernels: StandIn) -> None:
 
     total, _ = jax.jit(lambda xs: jax.lax.scan(step, jnp.zeros(3), xs))(jnp.arange(12.0).reshape(4, 3))
     np.testing.assert_array_equal(total, 2 * np.arange(12.0).reshape(4, 3).sum(0))
+
+
+# --- the driver's interface ---
+
+
+def headers() -> list[Path]:
+    """Folders with NVIDIA's cuda.h: the toolkit's, and one that comes with Triton."""
+    triton = importlib.util.find_spec("triton")
+    found = [Path(os.environ.get("CUDA_HOME", "/usr/local/cuda")) / "include"]
+    if triton is not None and triton.origin is not None:
+        found.append(Path(triton.origin).parent / "backends" / "nvidia" / "include")
+    return [folder for folder in found if (folder / "cuda.h").is_file()]
+
+
+def test_declarations_of_the_driver_are_those_of_its_header() -> None:
+    compiler = shutil.which("c++") or shutil.which("g++")
+    if compiler is None or not headers():
+        pytest.skip("no C++ compiler or no cuda.h")
+    for folder in headers():
+        command = [compiler, "-std=c++17", "-fsyntax-only", f"-I{SOURCES}", "-isystem", str(folder)]
+        subprocess.run([*command, str(SOURCES / "tests" / "driver_prototypes.cpp")], check=True)
