@@ -70,6 +70,27 @@ def test_without_a_driver_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_core
+def test_a_name_of_no_target_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSJET_TRITON_TARGET", "h100")
+    _, available, reason = availability("triton")
+    assert not available and "TRANSJET_TRITON_TARGET: expected one such as sm_90; got 'h100'" in reason
+
+
+@needs_core
+def test_a_driver_without_a_gpu_for_jax_is_not_enough(for_cuda: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRANSJET_TRITON_TARGET")
+    monkeypatch.setattr(ffi, "cuda_driver", lambda: (True, "NVIDIA driver for CUDA 13.2"))
+    monkeypatch.setattr(triton_binaries, "_device_target", lambda: None)
+    run, layers, points = jet("gradient_jet")
+    assert calls(run, layers, *points) == []
+    static, flat = ops.JETS["gradient_jet"].prepare(layers, *points, "tanh")
+    row = kernel("gradient_jet", "forward", "triton")
+    assert row is not None
+    reason = row.refuses(request("gradient_jet", *flat, static=static))
+    assert reason is not None and reason.startswith("expected a GPU that JAX can use, or its kind in the environment")
+
+
+@needs_core
 def test_a_named_target_needs_no_driver(for_cuda: None) -> None:
     assert availability("triton") == ("triton", True, "triton 9.9, for sm_90 elsewhere")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from transjet.backend import ffi, triton_binaries
 from transjet.backend.registry import Kernel, Request, register_kernel, register_probe
+from transjet.errors import BackendError
 
 JETS = ("gradient_jet", "laplacian_jet", "divergence_jet")
 
@@ -20,7 +21,10 @@ def _probe() -> tuple[bool, str]:
     if not core.available:
         return False, core.reason
     available, kernels = triton_binaries.kernels_status()
-    target = triton_binaries.named_target()
+    try:
+        target = triton_binaries.named_target()
+    except BackendError as error:
+        return False, str(error)
     has_driver, driver = (True, f"for sm_{target} elsewhere") if target else ffi.cuda_driver()
     if not has_driver:
         return False, driver

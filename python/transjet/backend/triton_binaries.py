@@ -60,8 +60,8 @@ def target() -> int:
     found = named_target() or _device_target()
     if found is None:
         raise BackendError(
-            f"triton: expected a GPU that JAX can use, or its kind in the environment variable {TARGET_VARIABLE}, such "
-            "as sm_90; got neither"
+            f"expected a GPU that JAX can use, or its kind in the environment variable {TARGET_VARIABLE}, such as "
+            "sm_90; got neither"
         )
     return found
 

@@ -19,6 +19,7 @@ from transjet.backend.chunks import run_in_chunks
 from transjet.backend.reference import pick
 from transjet.backend.registry import Request
 from transjet.backend.triton_terms import FIELDS, Term, chunk_of, terms_of, why_not
+from transjet.errors import BackendError
 from transjet_kernels import jets, products
 from transjet_kernels.aot import triton_version
 from transjet_kernels.packing import pack
@@ -59,10 +60,16 @@ def plan_of(request: Request, terms: Sequence[Term], points: int, tuning: Any = 
 def refuses(request: Request) -> str | None:
     """Why the kernels cannot serve a request, None if they can. Without Triton, all of them must be shipped."""
     reason = next(why_not(request, plan_of), None)
-    if reason is not None or triton_version() is not None:
+    if reason is not None:
         return reason
+    try:
+        target = triton_binaries.target()
+    except BackendError as error:
+        return str(error)
+    if triton_version() is not None:
+        return None
     terms = terms_of(request)
-    plan, target = plan_of(request, terms, chunk_of(request, terms)), triton_binaries.target()
+    plan = plan_of(request, terms, chunk_of(request, terms))
     missing = [step for step in plan.launches if triton_binaries.find(step, step.signature(plan), target) is None]
     if not missing:
         return None
