@@ -45,16 +45,19 @@ class Log {
     void* opened = dlopen(library, RTLD_NOW);
     read_ = reinterpret_cast<const char* (*)()>(dlsym(opened, "fake_driver_log"));
     clear_ = reinterpret_cast<void (*)()>(dlsym(opened, "fake_driver_clear"));
+    depth_ = reinterpret_cast<int (*)()>(dlsym(opened, "fake_driver_depth"));
   }
   std::string take() const {
     const std::string text = read_();
     clear_();
     return text;
   }
+  int pushed() const { return depth_(); }
 
  private:
   const char* (*read_)();
   void (*clear_)();
+  int (*depth_)();
 };
 
 void register_text(const std::string& id, const std::string& cubin, const std::string& layout,
@@ -200,6 +203,7 @@ void all(const char* library) {
   threads_share_one_module(log);
   what_the_driver_refuses_is_said_in_words(log);
   binaries_are_checked();
+  TRANSJET_CHECK(log.pushed() == 0);
 }
 
 }  // namespace

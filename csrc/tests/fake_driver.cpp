@@ -23,6 +23,7 @@ constexpr std::uintptr_t kFirstContext = 0xC000;
 constexpr int kLargestSharedMemory = 232448;
 
 thread_local std::uintptr_t current_context = 0, outer_context = 0;
+thread_local int depth = 0;
 thread_local int capture_mode = 0;
 std::mutex mutex;
 std::string text;
@@ -55,6 +56,8 @@ void saxpy(void** parameters) {
 
 TRANSJET_EXPORT const char* fake_driver_log() { return text.c_str(); }
 TRANSJET_EXPORT void fake_driver_clear() { text.clear(); }
+// Contexts of this thread that were pushed and not popped.
+TRANSJET_EXPORT int fake_driver_depth() { return depth; }
 
 TRANSJET_EXPORT int cuDriverGetVersion(int* version) {
   *version = 13020;
@@ -83,12 +86,14 @@ TRANSJET_EXPORT int cuStreamGetCtx(void* stream, std::uintptr_t* context) {
 }
 
 TRANSJET_EXPORT int cuCtxPushCurrent_v2(std::uintptr_t context) {
+  ++depth;
   outer_context = current_context;
   current_context = context;
   return 0;
 }
 
 TRANSJET_EXPORT int cuCtxPopCurrent_v2(std::uintptr_t* context) {
+  --depth;
   *context = current_context;
   current_context = outer_context;
   return 0;
