@@ -18,6 +18,7 @@ namespace transjet::cuda {
 using cpu::CotangentCall;
 using cpu::ForwardCall;
 using cpu::GaussNewtonCall;
+using cpu::GramCall;
 using cpu::TangentCall;
 using cpu::Term;
 
@@ -32,6 +33,8 @@ template <typename T>
 std::size_t workspace_bytes(const CotangentCall<T>& call, const Options& options);
 template <typename T>
 std::size_t workspace_bytes(const GaussNewtonCall<T>& call, const Options& options);
+template <typename T, typename R>
+std::size_t workspace_bytes(const GramCall<T, R>& call, const Options& options);
 
 template <typename T>
 int run(const ForwardCall<T>& call, const Options& options, void* workspace, Stream stream);
@@ -41,5 +44,7 @@ template <typename T>
 int run(const CotangentCall<T>& call, const Options& options, void* workspace, Stream stream);
 template <typename T>
 int run(const GaussNewtonCall<T>& call, const Options& options, void* workspace, Stream stream);
+template <typename T, typename R>
+int run(const GramCall<T, R>& call, const Options& options, void* workspace, Stream stream);
 
 }  // namespace transjet::cuda

@@ -3,4 +3,5 @@
 
 namespace transjet::cuda {
 TRANSJET_INSTANTIATE_ENGINE(double);
+TRANSJET_INSTANTIATE_GRAM_ENTRY(double, double);
 }  // namespace transjet::cuda

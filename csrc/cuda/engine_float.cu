@@ -3,4 +3,6 @@
 
 namespace transjet::cuda {
 TRANSJET_INSTANTIATE_ENGINE(float);
+TRANSJET_INSTANTIATE_GRAM_ENTRY(float, float);
+TRANSJET_INSTANTIATE_GRAM_ENTRY(float, double);
 }  // namespace transjet::cuda

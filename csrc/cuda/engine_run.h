@@ -1,6 +1,7 @@
 // The entry points of engine.h, for the files that instantiate them.
 #pragma once
 
+#include "cuda/engine_gram.h"
 #include "cuda/engine_jets.h"
 #include "cuda/engine_products.h"
 
@@ -8,6 +9,10 @@ namespace transjet::cuda {
 
 template <typename T>
 std::size_t points_of(const GaussNewtonCall<T>& call) {
+  return call.term[0].problem.points.count;
+}
+template <typename T, typename R>
+std::size_t points_of(const GramCall<T, R>& call) {
   return call.term[0].problem.points.count;
 }
 template <typename Call>
@@ -20,9 +25,16 @@ bool is_valid(const JetProblem<T>& problem) {
   return problem.network.depth >= 2 && problem.network.depth <= kMaxLayers;
 }
 template <typename T>
+bool are_valid(int terms, const Term<T>* term) {
+  return std::all_of(term, term + terms, [](const Term<T>& own) { return is_valid(own.problem); });
+}
+template <typename T>
 bool is_valid(const GaussNewtonCall<T>& call) {
-  return std::all_of(call.term, call.term + call.terms,
-                     [](const Term<T>& term) { return is_valid(term.problem); });
+  return are_valid(call.terms, call.term);
+}
+template <typename T, typename R>
+bool is_valid(const GramCall<T, R>& call) {
+  return are_valid(call.terms, call.term);
 }
 template <typename Call>
 bool is_valid(const Call& call) {
@@ -84,6 +96,15 @@ TRANSJET_ENGINE_ENTRY(TangentCall)
 TRANSJET_ENGINE_ENTRY(CotangentCall)
 TRANSJET_ENGINE_ENTRY(GaussNewtonCall)
 
+template <typename T, typename R>
+std::size_t workspace_bytes(const GramCall<T, R>& call, const Options& options) {
+  return total_bytes(call, options);
+}
+template <typename T, typename R>
+int run(const GramCall<T, R>& call, const Options& options, void* workspace, Stream stream) {
+  return run_call(call, options, workspace, stream);
+}
+
 #define TRANSJET_INSTANTIATE_ENTRY(Call, T)                             \
   template std::size_t workspace_bytes(const Call<T>&, const Options&); \
   template int run(const Call<T>&, const Options&, void*, Stream)
@@ -92,5 +113,8 @@ TRANSJET_ENGINE_ENTRY(GaussNewtonCall)
   TRANSJET_INSTANTIATE_ENTRY(TangentCall, T);   \
   TRANSJET_INSTANTIATE_ENTRY(CotangentCall, T); \
   TRANSJET_INSTANTIATE_ENTRY(GaussNewtonCall, T)
+#define TRANSJET_INSTANTIATE_GRAM_ENTRY(T, R)                                  \
+  template std::size_t workspace_bytes(const GramCall<T, R>&, const Options&); \
+  template int run(const GramCall<T, R>&, const Options&, void*, Stream)
 
 }  // namespace transjet::cuda

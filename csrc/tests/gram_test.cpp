@@ -1,5 +1,5 @@
 // gram against the products of rows of the Jacobian, each of them a cotangent of one point in double.
-#include "tests/compare.h"
+#include "tests/gram_calls.h"
 #include "tests/workspace.h"
 
 namespace transjet::testing {
@@ -25,76 +25,19 @@ const std::vector<Size> kSizes = {
     {10, 3, {17, 33}, 31, 2}, {1, 0, {1, 16, 5}, 130, 0}, {3, 1, {70, 7}, 1, 1}, {2, 2, {40, 40, 40}, 70, 1},
 };
 
-std::vector<double> row_of_jacobian(const Residual& residual, std::size_t n) {
-  std::vector<double> row;
-  for (std::size_t i = 0; i < residual.samples.size(); ++i) {
-    FieldNumbers c = residual.coefficients[i];
-    for (std::size_t k = 0; k < c.size(); ++k) {
-      const std::size_t width = field_widths(residual.samples[i])[k];
-      for (std::size_t at = 0; at < c[k].size(); ++at) c[k][at] *= at / width == n ? 1 : 0;
-    }
-    const Residual single{{residual.samples[i]}, {c}, {}, {}, {}};
-    const std::vector<double> part = results_of<double>(Operation::kCotangent, single);
-    row.insert(row.end(), part.begin(), part.end());
-  }
-  return row;
-}
-
-Parts products_of_rows(const Residual& residual) {
-  const std::size_t n = residual.samples[0].n;
-  std::vector<std::vector<double>> rows;
-  for (std::size_t i = 0; i < n; ++i) rows.push_back(row_of_jacobian(residual, i));
-  std::vector<long double> products;
-  for (const std::vector<double>& x : rows) {
-    for (const std::vector<double>& y : rows) {
-      long double product = 0;
-      for (std::size_t i = 0; i < x.size(); ++i) product += static_cast<long double>(x[i]) * y[i];
-      products.push_back(product);
-    }
-  }
-  return {products};
-}
-
 template <typename T, typename R>
-class GramRun {
- public:
-  GramRun(const Residual& residual, std::size_t misalignment)
-      : n_(residual.samples[0].n), operands_(misalignment), results_(misalignment) {
-    for (std::size_t i = 0; i < residual.samples.size(); ++i) {
-      const JetProblem<T> problem = operands_.put(residual.samples[i]);
-      const Fields<T> c = operands_.put_fields(residual.samples[i], &residual.coefficients[i]);
-      terms_.push_back({problem, {c.value, c.dt, c.grad, c.second}});
-    }
-    call_ = {static_cast<int>(terms_.size()), terms_.data(), results_.put(Numbers(n_ * n_, 0))};
+const cpu::PhasedKernel<cpu::GramCall<T, R>>& gram_kernel() {
+  if constexpr (std::is_same_v<T, R>) {
+    return cpu::kernels<T>().gram;
+  } else {
+    return cpu::kernels<T>().precise_gram;
   }
-  GramRun(const GramRun&) = delete;
-  GramRun& operator=(const GramRun&) = delete;
-
-  static const cpu::PhasedKernel<cpu::GramCall<T, R>>& kernel() {
-    if constexpr (std::is_same_v<T, R>) {
-      return cpu::kernels<T>().gram;
-    } else {
-      return cpu::kernels<T>().precise_gram;
-    }
-  }
-  const cpu::GramCall<T, R>& call() const { return call_; }
-  std::vector<R> results() {
-    TRANSJET_CHECK(operands_.intact() && results_.intact());
-    return results_.contents();
-  }
-
- private:
-  std::size_t n_;
-  Store<T> operands_;
-  Store<R> results_;
-  std::vector<cpu::Term<T>> terms_;
-  cpu::GramCall<T, R> call_{};
-};
+}
 
 template <typename T, typename R>
 std::vector<R> gram_of(const Residual& residual, Pool& pool, std::size_t misalignment = 1) {
   GramRun<T, R> run(residual, misalignment);
-  cpu::run(run.kernel(), run.call(), pool);
+  cpu::run((gram_kernel<T, R>()), run.call(), pool);
   return run.results();
 }
 
@@ -111,7 +54,7 @@ void is_right(const Residual& residual, const Parts& expected, const std::string
   }
   for (const int filling : kFillings) {
     GramRun<T, R> run(residual, 3);
-    run_guarded(run.kernel(), run.call(), filling);
+    run_guarded((gram_kernel<T, R>()), run.call(), filling);
     const bool same = same_bits(run.results(), products);
     check(same, (what + ": memory filled with " + std::to_string(filling)).c_str(), __FILE__, __LINE__);
   }
