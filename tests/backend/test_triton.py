@@ -178,6 +178,25 @@ def test_real_kernels_are_compiled_and_named(monkeypatch: pytest.MonkeyPatch, tm
     assert len(list((tmp_path / "triton").glob("*.cubin"))) == 1
 
 
+@needs_core
+@needs_triton
+def test_what_was_compiled_in_advance_runs_without_triton(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    from transjet_kernels import aot_command, aot_store, jets
+
+    plan = jets.forward(problem.Problem("laplacian_jet", 99, D, F, (16, 16, 16), ("tanh",) * 3))
+    store = aot_store.Store(tmp_path)
+    assert aot_command.build(store, [(step, step.signature(plan)) for step in plan.launches], [80]) == 1
+    monkeypatch.setenv("TRANSJET_TRITON_TARGET", "sm_86")  # later of the same generation
+    monkeypatch.setattr(triton_binaries, "_shipped", lambda: store)
+    for module in (aot, triton_run):
+        monkeypatch.setattr(module, "triton_version", lambda: None)
+    _, _, points = jet("laplacian_jet")
+    text = lowered(lambda x: ops.laplacian_jet(network(1), x, *points[1:]), points[0])
+    assert re.search(r'kernel = "forward_scalar-[0-9a-f]{64}"', text)
+    other = lowered(lambda x: ops.divergence_jet(network(D), x, *points[1:]), points[0])
+    assert "transjet_triton_launch" not in other
+
+
 # --- what is refused ---
 
 
