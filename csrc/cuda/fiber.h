@@ -7,7 +7,8 @@
 #include <cstring>
 #include <memory>
 
-// Elsewhere the C library changes stacks, which takes it a system call; TRANSJET_UCONTEXT makes it do so here.
+// Elsewhere the C library changes stacks, which takes it a system call; TRANSJET_UCONTEXT makes it do so
+// here.
 #if defined(__x86_64__) && !defined(TRANSJET_UCONTEXT)
 #define TRANSJET_SWITCH_STACKS
 #else

@@ -6,14 +6,6 @@
 
 namespace transjet::cuda {
 
-template <typename T>
-struct FusedFactors {
-  FusedProblem<T> problem;
-  Fields<const T> coefficients;
-  LayerRows<T> h;     // streams that leave each hidden layer
-  LayerRows<T> zbar;  // adjoints of its pre-activations; those themselves during the sweep forward
-};
-
 // Where rows of a point lie in a layer's matrix.
 template <typename TileT, typename T>
 TRANSJET_DEVICE Column<T> layer_column(T* rows, const Shape& shape, std::size_t point, int column) {
@@ -103,22 +95,10 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kTileThreads, TileT::kResident)
                          T* to = h ? call.h.layer[l] : call.zbar.layer[l];
                          copy_rows<T>(shape.count(), rows, layer_column<TileT>(to, shape, point, column));
                        });
-  sync_threads();
   sweep_backward<TileT, true>(problem, call.zbar, range, [&](std::size_t n, int column, const Column<T>& g) {
     if (problem.jet == Jet::kDivergence) return seed_vector(problem, call.coefficients, n, column, g);
     seed_scalar(problem, call.coefficients, n, problem.net.backward[problem.net.depth - 1][column], g);
   });
-}
-
-template <typename Policy, int kWidth>
-bool fits_fused_factors(int streams) {
-  return fits_fused_forward<Policy, kWidth>(streams);
-}
-
-template <typename Policy, int kWidth>
-int launch_fused_factors(const FusedFactors<typename Policy::Element>& call, Stream stream) {
-  using TileT = Tile<Policy, kWidth, kTileRowsOf<Policy, kWidth>>;
-  return launch_fused(fused_factors_kernel<TileT>, call, TileT::kRows, TileT::kSharedBytes, stream);
 }
 
 }  // namespace transjet::cuda

@@ -6,12 +6,6 @@
 
 namespace transjet::cuda {
 
-template <typename T>
-struct FusedForward {
-  FusedProblem<T> problem;
-  Fields<T> result;
-};
-
 // The sweep that the kernels with one set of streams have in common. keep(layer, point, column, z, h = false
 // or true) is called with the pre-activations and then with the streams of every point and column.
 template <typename TileT, typename T, typename Keep>
@@ -53,19 +47,6 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kTileThreads, TileT::kResident)
   sync_threads();
   LastRows<T> last[1] = {{TileT::rows(), &problem.net}};
   Outputs<TileT, 1>{problem, last}.write(range, call.result);
-}
-
-// Whether the fused kernels take so many streams.
-template <typename Policy, int kWidth>
-bool fits_fused_forward(int streams) {
-  return streams <= kTileRowsOf<Policy, kWidth>;
-}
-
-// Enqueues the jet's fields; those that the streams do not give are left alone.
-template <typename Policy, int kWidth>
-int launch_fused_forward(const FusedForward<typename Policy::Element>& call, Stream stream) {
-  using TileT = Tile<Policy, kWidth, kTileRowsOf<Policy, kWidth>>;
-  return launch_fused(fused_forward_kernel<TileT>, call, TileT::kRows, TileT::kSharedBytes, stream);
 }
 
 }  // namespace transjet::cuda

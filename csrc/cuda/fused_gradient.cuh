@@ -6,13 +6,6 @@
 
 namespace transjet::cuda {
 
-template <typename T>
-struct FusedGradient {
-  FusedProblem<T> problem;  // its shape is the value alone
-  LayerRows<T> z;           // memory for the pre-activations of every hidden layer
-  Fields<T> result;         // value and dt may be null
-};
-
 // The derivatives with respect to the inputs: <zbar of the first layer, row i of its weights>.
 template <typename TileT, typename T>
 TRANSJET_DEVICE void write_gradient(const FusedProblem<T>& problem, const PointRange& range,
@@ -61,19 +54,12 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kTileThreads, TileT::kResident)
     LastRows<T> last[1] = {{TileT::rows(), &problem.net}};
     Outputs<TileT, 1>{problem, last}.scalar(range, call.result);
   }
-  sync_threads();
+  separate_instructions();
   sweep_backward<TileT, false>(problem, call.z, range, [&](std::size_t, int column, const Column<T>& g) {
     g[0] = problem.net.backward[problem.net.depth - 1][column];
   });
   sync_threads();
   write_gradient<TileT>(problem, range, call.result);
-}
-
-// Enqueues the gradient, and the value and the derivative in time where they are asked for.
-template <typename Policy, int kWidth>
-int launch_fused_gradient(const FusedGradient<typename Policy::Element>& call, Stream stream) {
-  using TileT = Tile<Policy, kWidth, kTileRowsOf<Policy, kWidth>>;
-  return launch_fused(fused_gradient_kernel<TileT>, call, TileT::kRows, TileT::kSharedBytes, stream);
 }
 
 }  // namespace transjet::cuda

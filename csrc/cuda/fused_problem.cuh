@@ -1,36 +1,10 @@
-// What the fused kernels have in common: they take a tile of whole points through all hidden layers of a
-// network whose hidden layers are padded to one width.
+// What the fused kernels have in common: the points of a block, and who works on which columns.
 #pragma once
 
-#include "cuda/streams.cuh"
+#include "cuda/fused_calls.h"
 #include "cuda/tile.cuh"
-#include "cuda/views.h"
 
 namespace transjet::cuda {
-
-// A jet at points [begin, begin + count).
-template <typename T>
-struct FusedProblem {
-  PackedView<T> net;
-  Points<T> points;
-  Directions<T> directions;
-  Shape shape;
-  Jet jet;
-  std::size_t begin, count;
-  int capacity;  // points of a tile, set by whoever launches
-};
-
-// Of the streams of each hidden layer, rows (point - begin) * streams + stream.
-template <typename T>
-struct LayerRows {
-  T* layer[kMaxLayers];
-};
-
-template <typename T>
-FusedProblem<T> fused_problem(const JetProblem<T>& problem, const PackedView<T>& net, const Shape& shape,
-                              std::size_t begin, std::size_t count) {
-  return {net, problem.points, problem.directions, shape, problem.jet, begin, count, 0};
-}
 
 // The points of a tile, the first of them counted from problem.begin.
 struct PointRange {
@@ -56,11 +30,11 @@ TRANSJET_DEVICE void for_each_column(const PointRange& range, Body&& body) {
 
 // Enqueues a kernel with tiles of `rows` streams.
 template <typename Call>
-int launch_fused(void (*kernel)(Call), Call call, int rows, std::size_t shared_bytes, Stream stream) {
+void launch_tiles(Queue& queue, void (*kernel)(Call), Call call, int rows, std::size_t shared_bytes) {
   call.problem.capacity = rows / call.problem.shape.count();
   const auto capacity = static_cast<std::size_t>(call.problem.capacity);
   const std::size_t blocks = (call.problem.count + capacity - 1) / capacity;
-  return launch(kernel, static_cast<unsigned>(blocks), kTileThreads, shared_bytes, stream, call);
+  queue.launch(kernel, static_cast<unsigned>(blocks), kTileThreads, shared_bytes, call);
 }
 
 }  // namespace transjet::cuda

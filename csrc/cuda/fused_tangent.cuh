@@ -6,13 +6,6 @@
 
 namespace transjet::cuda {
 
-template <typename T>
-struct FusedTangent {
-  FusedProblem<T> problem;
-  PackedView<T> change;  // of the parameters, packed like the problem's network
-  Fields<T> result;      // the change of the jet's fields
-};
-
 template <typename TileT, typename T>
 TRANSJET_DEVICE void sweep_tangent(const FusedProblem<T>& problem, const PackedView<T>& change,
                                    const PointRange& range) {
@@ -59,17 +52,6 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kTileThreads, TileT::kResident)
   LastRows<T> last[2] = {{TileT::rows() + TileT::kHalf * TileT::kStride, &problem.net},
                          {TileT::rows(), &call.change}};
   Outputs<TileT, 2>{problem, last}.write(range, call.result);
-}
-
-template <typename Policy, int kWidth>
-bool fits_fused_tangent(int streams) {
-  return streams <= kTileRowsOf<Policy, kWidth> / 2;
-}
-
-template <typename Policy, int kWidth>
-int launch_fused_tangent(const FusedTangent<typename Policy::Element>& call, Stream stream) {
-  using TileT = Tile<Policy, kWidth, kTileRowsOf<Policy, kWidth>>;
-  return launch_fused(fused_tangent_kernel<TileT>, call, TileT::kHalf, TileT::kSharedBytes, stream);
 }
 
 }  // namespace transjet::cuda

@@ -94,7 +94,7 @@ struct Tile {
     const T* from = rows() + index * kSliceDepth;
     const T* right = slice(index % 2) + first_column();
     TRANSJET_NO_UNROLL  // or there are not enough registers for two blocks on a multiprocessor
-    for (int k = 0; k < kSliceDepth; k += Policy::kDepth) {
+        for (int k = 0; k < kSliceDepth; k += Policy::kDepth) {
       typename Policy::A a[kRowTiles];
       TRANSJET_UNROLL
       for (int i = 0; i < (kAcross ? 1 : kRowTiles); ++i)
@@ -123,9 +123,5 @@ struct Tile {
     }
   }
 };
-
-// Rows of the tiles for a policy and a width: as many as leave two blocks room on one multiprocessor.
-template <typename Policy, int kWidth>
-inline constexpr int kTileRowsOf = sizeof(typename Policy::Element) * kWidth > 512 ? 64 : 128;
 
 }  // namespace transjet::cuda

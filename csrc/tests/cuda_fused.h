@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "cuda/fused_calls.h"
 #include "cuda/pack.cuh"
-#include "cuda/policies.cuh"
 #include "tests/compare.h"
 
 namespace transjet::testing {
@@ -55,22 +55,39 @@ void in_both_orders(Body&& body) {
   cuda::Emulator::instance().order = cuda::Order::kAscending;
 }
 
-// How results are compared: in units of epsilon.
-template <typename Policy>
-constexpr const char* policy_name() {
-  if constexpr (std::is_same_v<Policy, cuda::Tf32x3>) return "tf32x3, ";
-  if constexpr (std::is_same_v<Policy, cuda::Bf16x3>) return "bf16x3, ";
-  if constexpr (std::is_same_v<Policy, cuda::Simt<float>>) return "simt, ";
-  return "dmma, ";
+// A way of multiplying: the element type, and the precision that is asked for.
+template <typename T_, cuda::Precision kPrecision_>
+struct Way {
+  using T = T_;
+  static constexpr cuda::Precision kPrecision = kPrecision_;
+
+  static std::string name() {
+    static constexpr const char* kNames[] = {"default, ", "ieee, ", "bf16x3, "};
+    return kNames[static_cast<int>(kPrecision)];
+  }
+  // In units of epsilon: `least` in float and double arithmetic, more for the fast mode.
+  static double tolerance(double least) {
+    return kPrecision == cuda::Precision::kBf16x3 ? 20 * least : least;
+  }
+};
+
+using Default = Way<float, cuda::Precision::kDefault>;
+
+// Calls body(way) with every way, by a value of its type.
+template <typename Body>
+void with_every_way(Body&& body) {
+  body(Default{});
+  body(Way<float, cuda::Precision::kBf16x3>{});
+  body(Way<float, cuda::Precision::kIeee>{});
+  body(Way<double, cuda::Precision::kDefault>{});
 }
 
-// Calls body(policy) with every policy, by a value of its type.
-template <typename Body>
-void with_every_policy(Body&& body) {
-  body(cuda::Tf32x3{});
-  body(cuda::Bf16x3{});
-  body(cuda::Simt<float>{});
-  body(cuda::Dmma{});
+// Runs one fused kernel.
+template <typename Way, typename Call>
+void run_fused(const Call& call) {
+  cuda::Queue queue(cuda::Stream{}, Way::kPrecision);
+  cuda::run_fused(queue, call);
+  TRANSJET_CHECK(queue.error() == 0);
 }
 
 }  // namespace transjet::testing

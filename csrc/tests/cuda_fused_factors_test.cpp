@@ -1,13 +1,11 @@
 // The fused factors: what J^T c becomes when it is summed from them, against the kernel of the cpu backend.
-#include "cuda/fused_factors.cuh"
 #include "tests/cuda_fused.h"
 
 namespace transjet::testing {
 namespace {
 
 // In units of epsilon, relative to the largest number of a layer's gradient. Measured: at most a third of it.
-template <typename Policy>
-constexpr double kTolerance = std::is_same_v<Policy, cuda::Bf16x3> ? 400 : 20;
+constexpr double kTolerance = 20;
 
 using Matrix = std::vector<std::vector<long double>>;
 
@@ -26,9 +24,9 @@ Matrix unpadded(const T* rows, std::size_t count, std::size_t width, std::size_t
 }
 
 // In two chunks, if there are two points.
-template <typename Policy, int kWidth>
-Factors<typename Policy::Element> fused(const Residual& residual) {
-  using T = typename Policy::Element;
+template <typename Way, int kWidth>
+Factors<typename Way::T> fused(const Residual& residual) {
+  using T = typename Way::T;
   const Sample& sample = residual.samples[0];
   const cuda::Shape shape = cuda::stream_shape(sample.form.jet, sample.count);
   const std::size_t rows = sample.n * static_cast<std::size_t>(shape.count()),
@@ -53,7 +51,7 @@ Factors<typename Policy::Element> fused(const Residual& residual) {
       call.h.layer[l] = h[l].data() + offset;
       call.zbar.layer[l] = zbar[l].data() + offset;
     }
-    TRANSJET_CHECK((cuda::launch_fused_factors<Policy, kWidth>(call, cuda::Stream{}) == 0));
+    run_fused<Way>(call);
   }
   Factors<T> factors;
   for (std::size_t l = 0; l < hidden; ++l) {
@@ -147,12 +145,12 @@ Parts expected_gradient(const Residual& residual) {
   return parts;
 }
 
-template <typename Policy, int kWidth>
+template <typename Way, int kWidth>
 void is_right(const Residual& residual, const Parts& expected) {
   in_both_orders([&] {
-    const auto factors = fused<Policy, kWidth>(residual);
-    check_close(gradient(residual, factors), expected, kTolerance<Policy>,
-                policy_name<Policy>() + describe(residual.samples[0]));
+    const auto factors = fused<Way, kWidth>(residual);
+    check_close(gradient(residual, factors), expected, Way::tolerance(kTolerance),
+                Way::name() + describe(residual.samples[0]));
   });
 }
 
@@ -163,7 +161,7 @@ void every_form_is_right(const std::vector<Size>& sizes) {
     for (const Size& size : sizes) {
       const Residual residual = random_residual({random_sample(form, size, random)}, 0, false, false, random);
       const Parts expected = expected_gradient(residual);
-      with_every_policy([&](auto policy) { is_right<decltype(policy), kWidth>(residual, expected); });
+      with_every_way([&](auto way) { is_right<decltype(way), kWidth>(residual, expected); });
     }
   }
 }
@@ -183,7 +181,7 @@ void nan_stays_with_its_point() {
     broken.samples[0].x[7 * 3 + 1] = std::nan("");
     const auto streams =
         static_cast<std::size_t>(cuda::stream_shape(form.jet, residual.samples[0].count).count());
-    const auto clean = fused<cuda::Tf32x3, 64>(residual), results = fused<cuda::Tf32x3, 64>(broken);
+    const auto clean = fused<Default, 64>(residual), results = fused<Default, 64>(broken);
     for (std::size_t l = 0; l < clean.h.size(); ++l) {
       for (std::size_t r = 0; r < clean.h[l].size(); ++r) {
         if (r / streams != 7) {

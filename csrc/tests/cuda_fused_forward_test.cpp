@@ -1,5 +1,4 @@
 // The fused forward kernels against the reference: every form, policy and width.
-#include "cuda/fused_forward.cuh"
 #include "tests/cuda_fused.h"
 #include "tests/reference.h"
 
@@ -7,8 +6,7 @@ namespace transjet::testing {
 namespace {
 
 // In units of epsilon, relative to the largest number of a field. Measured: at most a third of it.
-template <typename Policy>
-constexpr double kTolerance = std::is_same_v<Policy, cuda::Bf16x3> ? 300 : 15;
+constexpr double kTolerance = 15;
 
 // A shape that gives the jet's fields by streams alone.
 cuda::Shape shape_of(const Sample& sample) {
@@ -17,26 +15,26 @@ cuda::Shape shape_of(const Sample& sample) {
 }
 
 // The fields as the kernel leaves them; NaN where it leaves them alone.
-template <typename Policy, int kWidth>
-std::vector<typename Policy::Element> fused(const Sample& sample) {
-  using T = typename Policy::Element;
+template <typename Way, int kWidth>
+std::vector<typename Way::T> fused(const Sample& sample) {
+  using T = typename Way::T;
   Store<T> operands(1), results(1);
   const JetProblem<T> problem = operands.put(sample);
   PackedParameters<T> packed(problem, problem.parameters, kWidth);
   const Fields<T> fields = results.put_fields(sample, nullptr);
   const cuda::FusedForward<T> call{cuda::fused_problem(problem, packed.view, shape_of(sample), 0, sample.n),
                                    fields};
-  TRANSJET_CHECK((cuda::launch_fused_forward<Policy, kWidth>(call, cuda::Stream{}) == 0));
+  run_fused<Way>(call);
   TRANSJET_CHECK(operands.intact() && results.intact() && packed.memory.intact());
   return results.contents();
 }
 
-template <typename Policy, int kWidth>
+template <typename Way, int kWidth>
 void is_right(const Sample& sample) {
   const FieldsOf<Real> reference = reference_forward(sample);
   Parts expected(reference.begin(), reference.end());
   in_both_orders([&] {
-    auto results = fused<Policy, kWidth>(sample);
+    auto results = fused<Way, kWidth>(sample);
     // A Laplacian along given directions does not see the gradient pass by.
     if (sample.form.jet == Jet::kLaplacian && sample.form.kind != DirectionKind::kCoordinates) {
       const auto first = results.begin() + static_cast<std::ptrdiff_t>(2 * sample.n);
@@ -44,7 +42,7 @@ void is_right(const Sample& sample) {
       results.erase(first, last);
       expected[2].clear();
     }
-    check_close(results, expected, kTolerance<Policy>, policy_name<Policy>() + describe(sample));
+    check_close(results, expected, Way::tolerance(kTolerance), Way::name() + describe(sample));
   });
 }
 
@@ -54,7 +52,7 @@ void every_form_is_right(const std::vector<Size>& sizes) {
   for (const Form& form : kForms) {
     for (const Size& size : sizes) {
       const Sample sample = random_sample(form, size, random);
-      with_every_policy([&](auto policy) { is_right<decltype(policy), kWidth>(sample); });
+      with_every_way([&](auto way) { is_right<decltype(way), kWidth>(sample); });
     }
   }
 }
@@ -64,11 +62,11 @@ void nan_stays_with_its_point() {
   for (const Form& form : kForms) {
     Sample sample = random_sample(form, {3, 1, {37, 20}, 60, 2}, random);
     sample.activations = {Activation::kTanh, Activation::kGelu};  // the identity's derivatives see no NaN
-    with_every_policy([&](auto policy) {
-      using Policy = decltype(policy);
+    with_every_way([&](auto way) {
+      using Way = decltype(way);
       Sample broken = sample;
       broken.x[7 * 3 + 1] = std::nan("");
-      const auto clean = fused<Policy, 64>(sample), results = fused<Policy, 64>(broken);
+      const auto clean = fused<Way, 64>(sample), results = fused<Way, 64>(broken);
       std::size_t at = 0;
       for (const std::size_t width : field_widths(sample)) {
         for (std::size_t n = 0; n < sample.n; ++n) {
@@ -85,10 +83,20 @@ void nan_stays_with_its_point() {
   }
 }
 
-void streams_fit_or_do_not() {
-  TRANSJET_CHECK((cuda::fits_fused_forward<cuda::Tf32x3, 128>(128)));
-  TRANSJET_CHECK((!cuda::fits_fused_forward<cuda::Tf32x3, 128>(129)));
-  TRANSJET_CHECK((!cuda::fits_fused_forward<cuda::Dmma, 128>(65)));
+void networks_fit_or_do_not() {
+  const auto pad = [](std::vector<int> widths, int streams, bool tangent, auto element) {
+    const Architecture network{static_cast<int>(widths.size()) - 1, widths.data(), nullptr};
+    return cuda::fused_pad<decltype(element)>(network, streams, tangent);
+  };
+  TRANSJET_CHECK(pad({200, 64, 3, 1}, 128, false, float{}) == 64);
+  TRANSJET_CHECK(pad({200, 64, 65, 1}, 128, false, float{}) == 128);
+  TRANSJET_CHECK(pad({2, 128, 1}, 129, false, float{}) == 0);
+  TRANSJET_CHECK(pad({2, 129, 1}, 1, false, float{}) == 0);
+  TRANSJET_CHECK(pad({2, 64, 1}, 65, true, float{}) == 0 && pad({2, 64, 1}, 64, true, float{}) == 64);
+  TRANSJET_CHECK(pad({2, 128, 1}, 65, false, double{}) == 0 && pad({2, 128, 1}, 64, false, double{}) == 128);
+  TRANSJET_CHECK(pad({2, 1}, 1, false, float{}) == 0);
+  TRANSJET_CHECK(pad(std::vector<int>(cuda::kMaxLayers + 1, 5), 1, false, float{}) == 64);
+  TRANSJET_CHECK(pad(std::vector<int>(cuda::kMaxLayers + 2, 5), 1, false, float{}) == 0);
 }
 
 }  // namespace
@@ -104,6 +112,6 @@ int main(int count, char**) {
                            {20, 1, {40, 64}, 5, 40}});
   every_form_is_right<128>({{10, 2, {128, 70, 100}, 11, 3}});
   nan_stays_with_its_point();
-  streams_fit_or_do_not();
+  networks_fit_or_do_not();
   return result();
 }

@@ -1,6 +1,4 @@
 // The fused reverse sweep, and the fused tangents of all jets, against the reference.
-#include "cuda/fused_gradient.cuh"
-#include "cuda/fused_tangent.cuh"
 #include "tests/cuda_fused.h"
 #include "tests/reference.h"
 
@@ -8,13 +6,12 @@ namespace transjet::testing {
 namespace {
 
 // In units of epsilon, relative to the largest number of a field. Measured: at most a third of it.
-template <typename Policy>
-constexpr double kTolerance = std::is_same_v<Policy, cuda::Bf16x3> ? 400 : 20;
+constexpr double kTolerance = 20;
 
 // Value, derivative in time and gradient by the sweep back; of a Laplacian the gradient alone.
-template <typename Policy, int kWidth>
-std::vector<typename Policy::Element> fused_gradient(const Sample& sample) {
-  using T = typename Policy::Element;
+template <typename Way, int kWidth>
+std::vector<typename Way::T> fused_gradient(const Sample& sample) {
+  using T = typename Way::T;
   Store<T> operands(1), results(1);
   const JetProblem<T> problem = operands.put(sample);
   PackedParameters<T> packed(problem, problem.parameters, kWidth);
@@ -27,16 +24,16 @@ std::vector<typename Policy::Element> fused_gradient(const Sample& sample) {
         cuda::fused_problem(problem, packed.view, {0, false, false}, begin, end - begin), {}, fields};
     for (std::size_t l = 0; l + 2 < sample.widths.size(); ++l)
       call.z.layer[l] = scratch.data() + l * sample.n * kWidth;
-    TRANSJET_CHECK((cuda::launch_fused_gradient<Policy, kWidth>(call, cuda::Stream{}) == 0));
+    run_fused<Way>(call);
   }
   TRANSJET_CHECK(operands.intact() && results.intact() && packed.memory.intact() && scratch.intact());
   return results.contents();
 }
 
 // The change of the jet's fields along a change of the parameters.
-template <typename Policy, int kWidth>
-std::vector<typename Policy::Element> fused_tangent(const Sample& sample, const Layers& vector) {
-  using T = typename Policy::Element;
+template <typename Way, int kWidth>
+std::vector<typename Way::T> fused_tangent(const Sample& sample, const Layers& vector) {
+  using T = typename Way::T;
   Store<T> operands(1), results(1);
   const JetProblem<T> problem = operands.put(sample);
   const Parameters<T> change = operands.put(vector);
@@ -47,7 +44,7 @@ std::vector<typename Policy::Element> fused_tangent(const Sample& sample, const 
   if (sample.form.jet == Jet::kGradient) shape = {sample.d, true, false};
   const cuda::FusedTangent<T> call{cuda::fused_problem(problem, packed.view, shape, 0, sample.n),
                                    packed_change.view, fields};
-  TRANSJET_CHECK((cuda::launch_fused_tangent<Policy, kWidth>(call, cuda::Stream{}) == 0));
+  run_fused<Way>(call);
   TRANSJET_CHECK(operands.intact() && results.intact());
   TRANSJET_CHECK(packed.memory.intact() && packed_change.memory.intact());
   return results.contents();
@@ -82,11 +79,11 @@ void gradients_are_right(const std::vector<Size>& sizes) {
       const Sample sample = random_sample(form, size, random);
       const FieldsOf<Real> reference = reference_forward(sample);
       const bool all = form.jet == Jet::kGradient;
-      with_every_policy([&](auto policy) {
-        using Policy = decltype(policy);
+      with_every_way([&](auto way) {
+        using Way = decltype(way);
         in_both_orders([&] {
-          compare(fused_gradient<Policy, kWidth>(sample), reference, {all, all, true, false},
-                  kTolerance<Policy>, std::string("sweep back, ") + policy_name<Policy>() + describe(sample));
+          compare(fused_gradient<Way, kWidth>(sample), reference, {all, all, true, false},
+                  Way::tolerance(kTolerance), std::string("sweep back, ") + Way::name() + describe(sample));
         });
       });
     }
@@ -102,11 +99,11 @@ void tangents_are_right(const std::vector<Size>& sizes) {
       const Sample sample = random_sample(form, size, random);
       const Layers vector = random_parameters(sample.widths, random);
       const FieldsOf<Real> reference = reference_tangent(sample, vector);
-      with_every_policy([&](auto policy) {
-        using Policy = decltype(policy);
+      with_every_way([&](auto way) {
+        using Way = decltype(way);
         in_both_orders([&] {
-          compare(fused_tangent<Policy, kWidth>(sample, vector), reference, {true, true, gradient, true},
-                  kTolerance<Policy>, std::string("tangent, ") + policy_name<Policy>() + describe(sample));
+          compare(fused_tangent<Way, kWidth>(sample, vector), reference, {true, true, gradient, true},
+                  Way::tolerance(kTolerance), std::string("tangent, ") + Way::name() + describe(sample));
         });
       });
     }
@@ -130,9 +127,8 @@ void nan_stays_with_its_point() {
       }
     }
   };
-  same_elsewhere(fused_gradient<cuda::Tf32x3, 64>(sample), fused_gradient<cuda::Tf32x3, 64>(broken));
-  same_elsewhere(fused_tangent<cuda::Tf32x3, 64>(sample, vector),
-                 fused_tangent<cuda::Tf32x3, 64>(broken, vector));
+  same_elsewhere(fused_gradient<Default, 64>(sample), fused_gradient<Default, 64>(broken));
+  same_elsewhere(fused_tangent<Default, 64>(sample, vector), fused_tangent<Default, 64>(broken, vector));
 }
 
 }  // namespace

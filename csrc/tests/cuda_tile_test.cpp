@@ -38,7 +38,7 @@ void fill(DeviceMemory<T>& memory, std::size_t size, Random& random) {
 
 template <typename Policy, int kWidth, bool kAcross>
 void product_is_exact() {
-  using TileT = cuda::Tile<Policy, kWidth, cuda::kTileRowsOf<Policy, kWidth>>;
+  using TileT = cuda::Tile<Policy, kWidth, cuda::fused_rows(sizeof(typename Policy::Element), kWidth)>;
   using T = typename TileT::T;
   constexpr std::size_t kColumns = kWidth, kHeight = TileT::kRows, kHalf = TileT::kHalf;
   Random random(13);
@@ -67,17 +67,22 @@ void product_is_exact() {
   });
 }
 
+template <typename Policy>
+void products_are_exact() {
+  product_is_exact<Policy, 64, false>();
+  product_is_exact<Policy, 64, true>();
+  product_is_exact<Policy, 128, false>();
+  product_is_exact<Policy, 128, true>();
+}
+
 }  // namespace
 }  // namespace transjet::testing
 
 int main() {
   using namespace transjet::testing;
-  with_every_policy([](auto policy) {
-    using Policy = decltype(policy);
-    product_is_exact<Policy, 64, false>();
-    product_is_exact<Policy, 64, true>();
-    product_is_exact<Policy, 128, false>();
-    product_is_exact<Policy, 128, true>();
-  });
+  products_are_exact<transjet::cuda::Tf32x3>();
+  products_are_exact<transjet::cuda::Bf16x3>();
+  products_are_exact<transjet::cuda::Simt<float>>();
+  products_are_exact<transjet::cuda::Dmma>();
   return result();
 }
