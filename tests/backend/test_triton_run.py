@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from triton_cases import JETS, N, array, coefficients, jet, network, terms
+from triton_cases import JETS, array, coefficients, jet, network, terms
 
 aot = pytest.importorskip("transjet_kernels.aot", reason="the package of kernels is not on the path")
 from transjet import ops  # noqa: E402
@@ -21,7 +22,7 @@ from transjet.backend import Kernel, kernels, register_kernel, registry, triton_
 
 pytestmark = pytest.mark.skipif(aot.triton_version() is None, reason="triton is not installed")
 INTERPRETER = Path(__file__).parents[1] / "kernels" / "interpreter.py"
-CHUNK = 3  # two whole chunks and a point
+N, CHUNK = 3, 2  # a whole chunk and a point: interpretation is slow
 
 
 class Interpreter:
@@ -29,7 +30,8 @@ class Interpreter:
 
     def __init__(self) -> None:
         command = [sys.executable, str(INTERPRETER)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
 
     def run(self, plan: Any, arrays: Any) -> dict[str, jax.Array]:
         """In place of the launches of a plan."""
@@ -89,27 +91,27 @@ def check(function: Any, *operands: Any) -> None:
     ("name", "directions"), [("gradient_jet", None), ("laplacian_jet", "point"), ("divergence_jet", "shared")]
 )
 def test_jets_and_their_derivatives(name: str, directions: str | None) -> None:
-    run, layers, points = jet(name, directions)
+    run, layers, points = jet(name, directions, N)
     check(run, layers, *points)
     change = jax.tree.map(lambda leaf: leaf[::-1], layers)
     check(lambda v: jax.jvp(lambda w: run(w, *points), (layers,), (v,))[1], change)
-    check(lambda ct: jax.vjp(lambda w: run(w, *points), layers)[1](ct), coefficients(name))
+    check(lambda ct: jax.vjp(lambda w: run(w, *points), layers)[1](ct), coefficients(name, N))
 
 
 def test_derivatives_in_everything_at_once() -> None:
-    run, layers, points = jet("laplacian_jet")
+    run, layers, points = jet("laplacian_jet", n=N)
     check(lambda v: jax.jvp(run, (layers, *points), v)[1], (layers, *points))
-    check(lambda ct: jax.vjp(run, layers, *points)[1](ct), coefficients("laplacian_jet"))
+    check(lambda ct: jax.vjp(run, layers, *points)[1](ct), coefficients("laplacian_jet", N))
 
 
 def test_derivatives_in_some_of_the_layers() -> None:
-    run, layers, points = jet("divergence_jet")
+    run, layers, points = jet("divergence_jet", n=N)
 
     def of_one(weight: jax.Array) -> Any:
         return run((layers[0], (weight, layers[1][1]), layers[2]), *points)
 
     check(lambda v: jax.jvp(of_one, (layers[1][0],), (v,))[1], layers[1][0])
-    check(lambda ct: jax.vjp(of_one, layers[1][0])[1](ct), coefficients("divergence_jet"))
+    check(lambda ct: jax.vjp(of_one, layers[1][0])[1](ct), coefficients("divergence_jet", N))
 
 
 @pytest.mark.parametrize(
@@ -121,22 +123,22 @@ def test_derivatives_in_some_of_the_layers() -> None:
     ],
 )
 def test_gauss_newton(names: tuple[str, ...], extra: tuple[str, ...]) -> None:
-    residual = terms(names)
+    residual = terms(names, N)
     vectors = [jax.tree.map(lambda leaf: leaf[::-1], term.layers) for term in residual]
     given = {name: array(40 + i, N) for i, name in enumerate(extra)}
     check(lambda v: ops.gauss_newton_with_product(residual, v, **given), vectors)
 
 
 def test_gauss_newton_for_several_vectors() -> None:
-    residual = terms(("gradient_jet",))
+    residual = terms(("gradient_jet",), N)
     stacked = [jax.tree.map(lambda leaf: jnp.stack([leaf, leaf[::-1], 2 * leaf]), residual[0].layers)]
     check(jax.vmap(lambda v: ops.gauss_newton(residual, v)), stacked)
 
 
 def test_gram() -> None:
-    check(lambda x: ops.gram([term._replace(x=x) for term in terms()]), array(1, N, 2))
+    check(lambda x: ops.gram([term._replace(x=x) for term in terms(n=N)]), array(1, N, 2))
 
 
 def test_a_network_with_one_hidden_layer() -> None:
-    layers, points = network(1, (5,)), jet("laplacian_jet")[2]
+    layers, points = network(1, (5,)), jet("laplacian_jet", n=N)[2]
     check(lambda w: ops.laplacian_jet(w, *points, activation="sin"), layers)
