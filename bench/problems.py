@@ -22,11 +22,11 @@ def network(d, width, outputs, dtype="float32", depth=3, seed=0):
     )
 
 
-def term(jet, n, d, width, dtype="float32", seed=0):
+def term(jet, n, d, width, dtype="float32", seed=0, depth=3):
     """A network at n random points with random coefficients of its jet."""
     rng = np.random.default_rng(seed)
     x, tau, dtau = (jnp.asarray(rng.standard_normal((n, k)), dtype) for k in (d, FEATURES, FEATURES))
-    layers = network(d, width, d if jet == "divergence_jet" else 1, dtype, seed=seed)
+    layers = network(d, width, d if jet == "divergence_jet" else 1, dtype, depth, seed)
     shapes = jax.eval_shape(lambda: ops.JETS[jet](layers, x, tau, dtau))
     c = type(shapes)(*(jnp.asarray(rng.standard_normal(s.shape), dtype) for s in shapes))
     return ops.Term(jet, layers, x, tau, dtau, c)

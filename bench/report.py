@@ -75,7 +75,7 @@ def markdown(results):
         f"{machine}; {results['date']}",
         "Share of the measured FMA peak, one core",
         _shares(results["shares, 1 core"]),
-        "Against folx and the reference backend (d = 10: 3 x 64, N = 8192)",
+        "Against folx and the reference backend (N = 8192, d = 50: 4096; continuity: two networks of 3 x 64)",
         _rivals(results),
         "Gauss-Newton step and transport",
         _dual(results),

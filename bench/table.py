@@ -68,13 +68,13 @@ def shares(cores):
 
 
 def rivals(cores):
-    """Against folx and the reference backend: d = 10, 3 x 64, N = 8192; and the continuity residual, d = 2."""
+    """Against folx and the reference backend: d = 10, N = 8192, 3 x 64 and 4 x 64; and the continuity residual."""
     from problems import continuity_terms, difference, folx_call, term, transjet_call, without_dt
 
     rows = []
     n = 1024 if QUICK else 8192
-    for role in ROLES:
-        t = without_dt(term("laplacian_jet", n, 10, 64))
+    for depth, role in [(depth, role) for depth in (3, 4) for role in ROLES]:
+        t = without_dt(term("laplacian_jet", n, 10, 64, depth=depth))
         calls = {b: transjet_call(role, [t], b) for b in ("cpu", "xla")}
         calls["folx"] = folx_call(role, t)
         results = {name: call() for name, call in calls.items()}
@@ -83,8 +83,8 @@ def rivals(cores):
             jet = [(jet[0].value, jet[0].grad, jet[0].laplacian)]
         _refuse_disagreement(role, difference(results["cpu"], results["xla"]), difference(jet, results["folx"]))
         took = measure.interleave({name: _waiting(call) for name, call in calls.items()}, _rounds(9))
-        rows.append({"case": "laplacian_jet, d = 10", "role": role, "n": n, "ms": took})
-        _say(f"{role}: " + ", ".join(f"{name} {v['median']:.1f} ms" for name, v in took.items()))
+        rows.append({"case": f"laplacian_jet, d = 10, {depth} x 64", "role": role, "n": n, "ms": took})
+        _say(f"{depth} x 64, {role}: " + ", ".join(f"{name} {v['median']:.1f} ms" for name, v in took.items()))
     for d in (2, 10, 50):
         for role in ROLES:
             terms = continuity_terms(n // 2 if d == 50 else n, d, 64)

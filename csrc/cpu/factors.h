@@ -88,7 +88,7 @@ void sweep_factors(Tile<T>& tile, const JetProblem<T>& problem, const Packed<T>&
   load_points(tile, problem, &c, begin);
   sweep_forward(tile, packed, problem.network);
   if (problem.jet == Jet::kDivergence) {
-    gather_values(tile, read(tile.h[packed.hidden() - 1]), packed.last().fan_in);
+    gather_values(tile, read(tile.h[packed.hidden() - 1]), packed.last().fan_in, tile.values);
     write_output_weights(tile, problem, c, begin, static_cast<const T*>(nullptr), tile.outputs);
     sweep_backward(tile, packed, [&](int p, T* g) { seed_vector(tile, packed, c, begin, p, g); });
   } else {

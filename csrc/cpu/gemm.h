@@ -16,24 +16,15 @@ struct Factor {
   std::size_t jump;
 };
 
-// c[r, :] (+)= sum_k a[r kRowStep + k kStep] b[k, :] for r < R and V vectors of columns; rows of b and c are
-// kPanel elements apart.
-template <typename T, int R, int V, int kRowStep, int kStep>
-void block_product(const Factor<T>& factor, const T* __restrict b, T* __restrict c, bool accumulate) {
-  Vec<T> sums[R][V];
-  if (accumulate) {
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) sums[r][v] = load(c + r * kPanel<T> + v * kLanes<T>);
-    }
-  } else {
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) sums[r][v] = Vec<T>{};
-    }
-  }
+// Where the rows of a block lie: kStep elements apart.
+template <int kStep>
+struct EvenRows {
+  static constexpr int at(int row) { return row * kStep; }
+};
+
+// sums[r, :] += sum_k a[At::at(r) + k kStep] b[k, :]; rows of b are kPanel elements apart.
+template <typename T, int R, int V, int kStep, typename At>
+TRANSJET_INLINE void add_products(Vec<T> (&sums)[R][V], const Factor<T>& factor, const T* __restrict b) {
   const T* __restrict a = factor.data;
   for (int left = factor.depth; left > 0; left -= factor.run, a += factor.jump) {
     const T* __restrict from = a;
@@ -44,12 +35,25 @@ void block_product(const Factor<T>& factor, const T* __restrict b, T* __restrict
       for (int v = 0; v < V; ++v) row[v] = load(b + v * kLanes<T>);
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
-        const Vec<T> scalar = broadcast(from[r * kRowStep]);
+        const Vec<T> scalar = broadcast(from[At::at(r)]);
 #pragma GCC unroll 2
         for (int v = 0; v < V; ++v) sums[r][v] = scalar * row[v] + sums[r][v];
       }
     }
   }
+}
+
+// c[r, :] (+)= sum_k a[r kRowStep + k kStep] b[k, :] for r < R and V vectors of columns; rows of b and c are
+// kPanel elements apart.
+template <typename T, int R, int V, int kRowStep, int kStep>
+void block_product(const Factor<T>& factor, const T* __restrict b, T* __restrict c, bool accumulate) {
+  Vec<T> sums[R][V];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) sums[r][v] = accumulate ? load(c + r * kPanel<T> + v * kLanes<T>) : Vec<T>{};
+  }
+  add_products<T, R, V, kStep, EvenRows<kRowStep>>(sums, factor, b);
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 2

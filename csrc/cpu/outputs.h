@@ -62,19 +62,6 @@ void add_scalar_fields(const Tile<T>& tile, const Panels<const T>& h, const Pack
   });
 }
 
-// Copies each point's value row of the last hidden layer to tile.values.
-template <typename T>
-void gather_values(const Tile<T>& tile, const Panels<const T>& h, int width) {
-  const std::size_t step = row_of<T>(tile.shape.count());
-  for (int p = 0; p < panels_of<T>(width); ++p) {
-    const T* from = h.data + static_cast<std::size_t>(p) * h.stride;
-    T* to = tile.values.panel(p);
-    for (std::size_t point = 0; point < tile.points; ++point, from += step, to += kPanel<T>) {
-      for (int v = 0; v < vectors_in<T>(width, p); ++v) store(to + v * kLanes<T>, load(from + v * kLanes<T>));
-    }
-  }
-}
-
 // Adds h W to the fields of a vector network, the divergence through `contractions`, W's rows for the
 // tangents.
 template <typename T>
@@ -83,7 +70,7 @@ void add_vector_fields(const Tile<T>& tile, const Panels<const T>& h, const Pack
   const int d = tile.dimension, width = last.fan_in;
   const bool own = tile.own_directions();
   const std::size_t streams = own ? static_cast<std::size_t>(tile.shape.count()) : 1;
-  if (!own) gather_values(tile, h, width);
+  if (!own) gather_values(tile, h, width, tile.values);
   const Panels<const T> rows = own ? h : read(tile.values);
   for (int p = 0; p < panels_of<T>(d); ++p) {
     T* out = tile.scratch;

@@ -56,12 +56,11 @@ void sweep_tangent(const TangentTile<T>& tile, const Packed<T>& packed, const Pa
   const Tile<T>& primal = tile.primal;
   for (int l = 0; l < packed.hidden(); ++l) {
     const PackedLayer<T>&layer = packed.layers[l], &change = vector.layers[l];
+    enter_layer(primal, packed, l);
     for (int p = 0; p < layer.panels(); ++p) {
       const int vectors = layer.vectors(p);
-      multiply_layer(primal, packed, l, p);
+      forward_panel(primal, packed, network, l, p);
       const Rows<T> z = primal.pre_activations(l, p, packed.first_tangents);
-      activate(network.activations[l], primal, vectors, z, layer.bias_panel(p), primal.h[l].panel(p),
-               primal.slopes_panel(l, p));
       if (l == 0) {
         first_layer_tangent(tile, vector, p);
       } else {

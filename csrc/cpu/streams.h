@@ -43,30 +43,36 @@ TRANSJET_INLINE std::size_t row_of(int row) {
 
 #define TRANSJET_EACH_VECTOR _Pragma("GCC unroll 2") for (int v = 0; v < V; ++v)
 
-// Streams h (points x shape.count() rows) of one panel, and the slopes if they are wanted. V vectors are
+// Values h = f(z) of one panel, rows `z_step` and `h_step` elements apart, and the slopes. V vectors are
 // real.
-template <Activation A, typename T, int V, bool kSlopes>
-void activate_panel(const Shape& shape, std::size_t points, const Rows<T>& z, const T* bias, T* h,
-                    T* slopes) {
-  const std::size_t step = row_of<T>(shape.count());
+template <Activation A, typename T, int V>
+void activate_values(std::size_t points, const T* z, std::size_t z_step, const T* bias, T* h,
+                     std::size_t h_step, T* slopes) {
   Vec<T> shift[V];
   TRANSJET_EACH_VECTOR shift[v] = load(bias + v * kLanes<T>);
-  for (std::size_t p = 0; p < points; ++p, h += step) {
+  for (std::size_t p = 0; p < points; ++p, z += z_step, h += h_step, slopes += kSlopeStep<T>) {
+    TRANSJET_EACH_VECTOR {
+      const Derivatives<T> at = derivatives<A, T>(load(z + v * kLanes<T>) + shift[v]);
+      store(h + v * kLanes<T>, at.f);
+      store(slopes + v * kLanes<T>, at.f1);
+      store(slopes + kPanel<T> + v * kLanes<T>, at.f2);
+      store(slopes + 2 * kPanel<T> + v * kLanes<T>, at.f3);
+    }
+  }
+}
+
+// The other streams h of one panel (points x shape.count() rows), which are linear in z once the slopes are
+// known.
+template <typename T, int V>
+void activate_others(const Shape& shape, std::size_t points, const Rows<T>& z, const T* slopes, T* h) {
+  const std::size_t step = row_of<T>(shape.count()), second = row_of<T>(shape.second_row());
+  for (std::size_t p = 0; p < points; ++p, h += step, slopes += kSlopeStep<T>) {
     const T* head = z.head + p * z.head_step;
     const T* tangent = z.tangents + p * z.tangent_step;
-    Vec<T> f1[V], f2[V], squares[V];
+    Vec<T> f1[V], squares[V];
     TRANSJET_EACH_VECTOR {
-      const Derivatives<T> at = derivatives<A, T>(load(head + v * kLanes<T>) + shift[v]);
-      f1[v] = at.f1;
-      f2[v] = at.f2;
+      f1[v] = load(slopes + v * kLanes<T>);
       squares[v] = Vec<T>{};
-      store(h + v * kLanes<T>, at.f);
-      if constexpr (kSlopes) {
-        T* to = slopes + p * kSlopeStep<T> + v * kLanes<T>;
-        store(to, at.f1);
-        store(to + kPanel<T>, at.f2);
-        store(to + 2 * kPanel<T>, at.f3);
-      }
     }
     T* out = h + row_of<T>(shape.head());
     for (int k = 0; k < shape.tangents; ++k, tangent += kPanel<T>, out += kPanel<T>) {
@@ -76,14 +82,12 @@ void activate_panel(const Shape& shape, std::size_t points, const Rows<T>& z, co
         store(out + v * kLanes<T>, f1[v] * zk);
       }
     }
-    if (shape.time) {
-      TRANSJET_EACH_VECTOR store(h + kPanel<T> + v * kLanes<T>,
-                                 f1[v] * load(head + kPanel<T> + v * kLanes<T>));
-    }
-    if (shape.second) {
-      const std::size_t row = row_of<T>(shape.second_row());
-      TRANSJET_EACH_VECTOR {
-        store(h + row + v * kLanes<T>, f1[v] * load(head + row + v * kLanes<T>) + f2[v] * squares[v]);
+    TRANSJET_EACH_VECTOR {
+      const int at = v * kLanes<T>;
+      if (shape.time) store(h + kPanel<T> + at, f1[v] * load(head + kPanel<T> + at));
+      if (shape.second) {
+        const Vec<T> f2 = load(slopes + kPanel<T> + at);
+        store(h + second + at, f1[v] * load(head + second + at) + f2 * squares[v]);
       }
     }
   }

@@ -17,6 +17,7 @@ enum class Keep {
 template <typename T>
 struct Tile {
   Shape shape;
+  Keep keep;
   DirectionKind kind;
   int dimension;         // d
   int hidden;            // layers
@@ -29,6 +30,7 @@ struct Tile {
   T** slopes;            // panels of kSlopeStep elements a point
   Panels<T>* zbar;       // adjoints of the pre-activations
   T* scratch;            // one panel of streams
+  Panels<T> below;       // value rows of the layer below, one a point
   T* spare;              // another one, where everything is kept
   Panels<T> values;      // of a vector network: value rows of the last hidden layer, one a point
   Panels<T>
@@ -38,7 +40,9 @@ struct Tile {
   std::size_t head_rows() const { return points * static_cast<std::size_t>(shape.head()); }
   std::size_t tangent_rows() const { return points * static_cast<std::size_t>(shape.tangents); }
   bool own_directions() const { return kind == DirectionKind::kPoint; }
+  bool keeps_z() const { return keep != Keep::kNothing; }
   T* slopes_panel(int layer, int p) const {
+    if (keep == Keep::kNothing) p = 0;
     return slopes[layer] + static_cast<std::size_t>(p) * capacity * kSlopeStep<T>;
   }
   // Tangents of the first layer lie behind its head rows.
@@ -80,6 +84,7 @@ Tile<T> lay_out_tile(Arena& kept, Arena& work, const JetProblem<T>& problem, con
   const std::size_t rows = capacity * static_cast<std::size_t>(shape.count());
   Tile<T> tile{};
   tile.shape = shape;
+  tile.keep = keep;
   tile.kind = shape.tangents == 0 ? DirectionKind::kCoordinates : problem.directions.kind;
   tile.dimension = problem.points.d;
   tile.hidden = network.depth - 1;
@@ -94,6 +99,7 @@ Tile<T> lay_out_tile(Arena& kept, Arena& work, const JetProblem<T>& problem, con
   tile.zbar = work.take<Panels<T>>(hidden);
   tile.slopes = work.take<T*>(hidden);
   tile.scratch = take_panels<T>(work, rows, 1).data;
+  tile.below = take_panels<T>(work, capacity, widest_layer(network));
   if (keep == Keep::kAll) tile.spare = take_panels<T>(work, rows, 1).data;
   if (problem.jet == Jet::kDivergence) {
     tile.values = take_panels<T>(kept, capacity, network.widths[network.depth - 1]);
@@ -103,11 +109,13 @@ Tile<T> lay_out_tile(Arena& kept, Arena& work, const JetProblem<T>& problem, con
   if (keep != Keep::kAll) {
     for (Panels<T>& half : pair) half = take_panels<T>(work, rows, widest_layer(network));
   }
+  // Slopes that nobody asks for again share one panel.
+  T* spent = keep == Keep::kNothing ? work.take<T>(capacity * kSlopeStep<T>) : nullptr;
   for (int l = 0; l < network.depth - 1; ++l) {
     const int width = network.widths[l + 1];
     const Panels<T> h = keep == Keep::kAll ? take_panels<T>(kept, rows, width) : pair[l % 2];
     Panels<T> z{tile.scratch, 0}, zbar{};
-    T* slopes = nullptr;
+    T* slopes = spent;
     if (keep != Keep::kNothing) {
       // Adjoints overwrite pre-activations, except in the first layer, whose rows lie differently.
       z = take_panels<T>(keep == Keep::kAll && l > 0 ? kept : work, rows, width);
