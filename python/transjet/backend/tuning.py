@@ -77,7 +77,7 @@ def measure(request: Request, operands: Sequence[Any], repeats: int, limit: int 
         request: for the platform cuda.
         operands: its arrays.
         repeats: see `timed`.
-        limit: at most so many tunings of Triton's kernels, the default first; None: all.
+        limit: at most so many tunings of Triton's kernels, the default first; None: no limit.
 
     Returns:
         A timing for "cuda" and one for "triton", that of the best tuning.

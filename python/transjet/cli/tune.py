@@ -21,7 +21,10 @@ def add_to(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     _add_cases(parser)
     parser.add_argument("--repeats", type=int, default=20, metavar="N", help="samples for each time; 20 by default")
     parser.add_argument(
-        "--candidates", type=int, metavar="N", help="at most so many tunings of Triton's kernels; all by default"
+        "--candidates",
+        type=int,
+        metavar="N",
+        help="try at most so many tunings of Triton's kernels; some seven by default",
     )
     parser.add_argument("--dry-run", action="store_true", help="measure and print, and write nothing")
     parser.set_defaults(execute=execute)

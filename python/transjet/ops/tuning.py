@@ -100,7 +100,7 @@ def run(wanted: Sequence[Case], repeats: int = 20, limit: int | None = None) -> 
     Args:
         wanted: the cases.
         repeats: rows of calls for each time.
-        limit: at most so many tunings of Triton's kernels, the default first; None: all.
+        limit: at most so many tunings of Triton's kernels, the default first; None: no limit.
 
     Yields:
         A result for every case.
