@@ -1,7 +1,6 @@
 // J J^T on a GPU, emulated: every jet and residual against products of rows of the Jacobian, in all
 // precisions, and what the engine promises of it.
 #include "cuda/gram_plan.h"
-#include "cuda/gram_tiles.cuh"
 #include "tests/cuda_calls.h"
 #include "tests/gram_calls.h"
 
@@ -198,58 +197,6 @@ void bad_points_stay_alone() {
   }
 }
 
-// What lies behind the rows of a matrix is nobody's: NaN here.
-template <typename T>
-void padding_has_no_part() {
-  Random random(61);
-  constexpr int kPoints = 5, kStreams = 3, kIn = 18, kOut = 13, kLine = 32;
-  Guarded<T> h(kPoints * kStreams * kLine, 0), zbar(kPoints * kStreams * kLine, 0),
-      result(kPoints * kPoints, 0);
-  Parts expected(1);
-  const auto fill = [&](Guarded<T>& matrix, int width) {
-    for (int r = 0; r < kPoints * kStreams; ++r) {
-      const Numbers row = random.numbers(static_cast<std::size_t>(width), 1);
-      for (int c = 0; c < width; ++c)
-        matrix.view().data()[r * kLine + c] = static_cast<T>(row[static_cast<std::size_t>(c)]);
-    }
-  };
-  fill(h, kIn);
-  fill(zbar, kOut);
-  const auto dot = [](const Guarded<T>& matrix, int r, int c, int width) {
-    const T* data = const_cast<Guarded<T>&>(matrix).view().data();
-    long double sum = 0;
-    for (int k = 0; k < width; ++k)
-      sum += static_cast<long double>(data[r * kLine + k]) * data[c * kLine + k];
-    return sum;
-  };
-  for (int pair = 0; pair < kPoints * kPoints; ++pair) {
-    long double sum = 0;
-    for (int st = 0; st < kStreams * kStreams; ++st) {
-      const int r = pair / kPoints * kStreams + st / kStreams, c = pair % kPoints * kStreams + st % kStreams;
-      sum += (dot(h, r, c, kIn) + (st == 0 ? 1 : 0)) * dot(zbar, r, c, kOut);
-    }
-    expected[0].push_back(sum);
-  }
-  const T* streams = h.view().data();
-  const T* adjoints = zbar.view().data();
-  const cuda::GramSums<T> sums{result.view().data(), nullptr, kPoints, 1};
-  Guarded<T> columns(kPoints * 304, 0);
-  const cuda::GramBlock<T> block{columns.view().data(), 304, kPoints, 0, kIn + 1, 16};
-  const cuda::HiddenColumns<T> hidden{block, streams, adjoints, kLine, kLine, kStreams, kIn, kOut};
-  const cuda::FactoredProduct<T, T> factored{streams, adjoints, kLine, kLine, kStreams, kIn, kOut, sums};
-  for (const bool assembled : {false, true}) {
-    cuda::Queue queue(cuda::Stream{});
-    std::fill_n(sums.result, kPoints * kPoints, T(0));
-    if (assembled) assemble(queue, hidden);
-    assembled ? add_products(queue, cuda::AssembledProduct<T, T>{block, sums})
-              : add_products(queue, factored);
-    finish_gram(queue, sums);
-    const std::vector<T> results(sums.result, sums.result + kPoints * kPoints);
-    check_close(results, expected, kTolerance, "padding");
-    TRANSJET_CHECK(queue.error() == 0 && result.intact() && columns.intact());
-  }
-}
-
 void no_points_are_legal() {
   Random random(59);
   const Residual residual = residual_of({kForms[4], kForms[0]}, {2, 1, {4, 3}, 0, 2}, random);
@@ -271,30 +218,12 @@ void workspaces_are_bounded() {
   TRANSJET_CHECK(bytes > factors && bytes < factors + (std::size_t{48} << 20) && 2 * bytes < 3 * jacobian);
 }
 
-void tiles_are_counted() {
-  int index = 0;
-  for (int row = 0; row < 300; ++row) {
-    for (int column = 0; column <= row; ++column) {
-      const cuda::LowerTile tile = cuda::lower_tile(index++);
-      TRANSJET_CHECK(tile.row == row && tile.column == column);
-    }
-  }
-  for (const int far : {65535, 60000}) {
-    const auto before = static_cast<int>(static_cast<long long>(far) * (far + 1) / 2);
-    if (before < 0) continue;
-    TRANSJET_CHECK(cuda::lower_tile(before).row == far && cuda::lower_tile(before).column == 0);
-    TRANSJET_CHECK(cuda::lower_tile(before - 1).row == far - 1 &&
-                   cuda::lower_tile(before - 1).column == far - 1);
-  }
-}
-
 }  // namespace
 }  // namespace transjet::testing
 
 int main(int count, char**) {
   using namespace transjet::testing;
   verbose = count > 1;
-  tiles_are_counted();
   every_jet_is_right();
   networks_of_a_residual_add_up();
   every_precision_is_right();
@@ -306,8 +235,6 @@ int main(int count, char**) {
   results_repeat<double, double>();
   bad_points_stay_alone<float, float>();
   bad_points_stay_alone<double, double>();
-  padding_has_no_part<float>();
-  padding_has_no_part<double>();
   precise_results_are_double();
   no_points_are_legal();
   workspaces_are_bounded();
