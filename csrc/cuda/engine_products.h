@@ -5,7 +5,8 @@
 #include <vector>
 
 #include "cuda/engine.h"
-#include "cuda/factor_products.h"
+#include "cuda/jacobian_product.h"
+#include "cuda/gradient_sums.h"
 
 namespace transjet::cuda {
 

@@ -39,6 +39,11 @@ RowWeights<T> row_weights(const Shape& shape, const Fields<const T>& c) {
   return {c.value, c.second, shape.time};
 }
 
+template <typename T>
+bool has_tangent_table(const JetProblem<T>& problem) {
+  return shape_of(problem).tangents > 0 && !has_own_directions(problem);
+}
+
 // Both ends of the network: its inputs, and the weights of its outputs.
 template <typename T>
 void load_ends(Queue& queue, const JetProblem<T>& problem, const PackedView<T>& packed,
