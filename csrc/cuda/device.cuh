@@ -87,19 +87,6 @@ inline int memset_async(void* memory, int byte, std::size_t bytes, Stream stream
   return bytes == 0 ? 0 : cudaMemsetAsync(memory, byte, bytes, stream);
 }
 
-// How many blocks of a kernel the device holds at once, at least 1.
-template <typename... Parameters>
-int resident_blocks(void (*kernel)(Parameters...), int threads, std::size_t shared_bytes) {
-  int device = 0, processors = 0, blocks = 0;
-  cudaGetDevice(&device);
-  cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device);
-  if (shared_bytes > 48 * 1024) {
-    cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
-  }
-  cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, threads, shared_bytes);
-  return processors * blocks > 0 ? processors * blocks : 1;
-}
-
 inline const char* error_text(int code) { return cudaGetErrorString(static_cast<cudaError_t>(code)); }
 
 #else
@@ -166,12 +153,6 @@ int launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t sha
 inline int memset_async(void* memory, int byte, std::size_t bytes, Stream) {
   if (bytes > 0) std::memset(memory, byte, bytes);
   return 0;
-}
-
-// Few, so that blocks have to take several tiles.
-template <typename... Parameters>
-int resident_blocks(void (*)(Parameters...), int, std::size_t) {
-  return 3;
 }
 
 inline const char* error_text(int code) { return code == 0 ? "no error" : "an error"; }
