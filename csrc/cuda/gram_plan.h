@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "cuda/fused_calls.h"
 #include "cuda/gram_steps.h"
 #include "cuda/layered_factors.h"
 
@@ -83,12 +84,19 @@ struct GramSpace {
   void* more;  // slots of the result
 };
 
+// What hidden layers are padded to if the fused kernels find the factors; else 0.
+template <typename T>
+int factor_pad(const JetProblem<T>& problem) {
+  return fused_pad<T>(problem.network, shape_of(problem).count(), false);
+}
+
 template <typename T>
 Factors<T> take_gram_factors(Workspace& workspace, const JetProblem<T>& problem, const PackedView<T>& packed,
                              int capacity) {
   Factors<T> factors =
       take_factors(workspace, problem, packed, false, static_cast<int>(problem.points.count));
-  factors.g = take_rows<T>(workspace, capacity, shape_of(problem).count(), widest_pad(packed));
+  if (factor_pad(problem) == 0)
+    factors.g = take_rows<T>(workspace, capacity, shape_of(problem).count(), widest_pad(packed));
   return factors;
 }
 
@@ -101,7 +109,7 @@ GramSpace<T> lay_out(Workspace& workspace, const cpu::GramCall<T, R>& call, int 
   int line = 0;
   for (int t = 0; t < call.terms; ++t) {
     const JetProblem<T>& problem = call.term[t].problem;
-    space.packed.push_back(take_packed(workspace, problem));
+    space.packed.push_back(take_packed(workspace, problem, factor_pad(problem)));
     Workspace own;
     take_gram_factors(own, problem, space.packed.back(), capacity);
     bytes = std::max(bytes, own.used());

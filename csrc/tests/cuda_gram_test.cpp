@@ -83,8 +83,8 @@ void is_right_in_all_types(const Residual& residual, const Parts& expected, cons
 const std::vector<Size> kSizes = {
     {1, 0, {1}, 1, 1},        // fewer numbers than a vector
     {1, 1, {18, 17}, 37, 3},  // few streams of wide layers: products of factors
-    {2, 2, {37, 5, 70}, 3, 2},
-    {5, 1, {33, 64}, 14, 2},
+    {2, 2, {37, 5, 70}, 3, 2}, {5, 1, {33, 64}, 14, 2},
+    {3, 1, {20, 130}, 9, 2},  // too wide for the fused kernels
 };
 
 void every_jet_is_right() {
@@ -165,7 +165,9 @@ template <typename T, typename R>
 void results_repeat() {
   Random random(57);
   for (const std::vector<Form>& forms : {std::vector<Form>{kForms[6], kForms[0]}, {kForms[1]}, {kForms[5]}}) {
-    const Residual residual = residual_of(forms, {2, 1, {37, 21}, 40, 2}, random);
+    const int width =
+        forms[0].jet == Jet::kLaplacian ? 37 : 130;  // for the fused kernels, and for those in chunks
+    const Residual residual = residual_of(forms, {2, 1, {width, 21}, 24, 2}, random);
     const std::vector<R> expected = cuda_gram_of<T, R>(residual);
     for (const std::size_t limit : {std::size_t{1}, std::size_t{1} << 17}) {
       Options options;
@@ -215,7 +217,7 @@ void workspaces_are_bounded() {
   const std::size_t bytes = cuda::workspace_bytes(cpu::GramCall<float, double>{1, &term, nullptr}, {});
   const std::size_t rows = n * 11 * 256, factors = 6 * rows * sizeof(float),
                     jacobian = n * 2 * 256 * 256 * sizeof(float);
-  TRANSJET_CHECK(bytes > factors && bytes < factors + (std::size_t{48} << 20) && 2 * bytes < 3 * jacobian);
+  TRANSJET_CHECK(bytes > factors && bytes < factors + (std::size_t{48} << 20) && 4 * bytes < jacobian);
 }
 
 }  // namespace
