@@ -5,14 +5,16 @@
 #include <vector>
 
 #include "cuda/engine.h"
-#include "cuda/jacobian_product.h"
+#include "cuda/find_factors.h"
 #include "cuda/gradient_sums.h"
+#include "cuda/jacobian_product.h"
 
 namespace transjet::cuda {
 
 // Working memory of a residual's networks. That of sums is shared: they are made one after the other.
 template <typename T>
 struct TermSpace {
+  int pad;  // of hidden layers for the fused kernels, or 0
   PackedView<T> packed;
   Factors<T> factors;
   GradientSums<T> sums;
@@ -35,14 +37,15 @@ std::size_t slot_bytes(const Term<T>& term, const TermSpace<T>& space, int capac
 
 template <typename T>
 ProductSpace<T> take_products(Workspace& workspace, int terms, const Term<T>* term, int changes, int vectors,
-                              int capacity) {
+                              int capacity, const Options& options) {
   ProductSpace<T> space{};
   std::size_t slots = 0, rows = 0;
   for (int i = 0; i < terms; ++i) {
     TermSpace<T>& own = space.terms.emplace_back();
     const JetProblem<T>& problem = term[i].problem;
-    own.packed = take_packed(workspace, problem);
-    own.factors = take_factors(workspace, problem, own.packed, true, capacity);
+    own.pad = pad_for_factors(problem, options);
+    own.packed = take_packed(workspace, problem, own.pad);
+    own.factors = take_factors(workspace, problem, own.packed, own.pad == 0, capacity);
     slots = std::max(slots, slot_bytes(term[i], own, capacity));
     if (changes > 0) rows = std::max(rows, contraction_elements(problem, own.packed, capacity));
   }
@@ -54,22 +57,24 @@ ProductSpace<T> take_products(Workspace& workspace, int terms, const Term<T>* te
   }
   for (int k = 0; k < vectors * terms; ++k) {
     const JetProblem<T>& problem = term[k % terms].problem;
-    if (k < changes * terms) space.changes.push_back(take_packed(workspace, problem));
-    space.tables.push_back(
-        take_tables(workspace, problem, space.terms[static_cast<std::size_t>(k % terms)].packed));
+    const TermSpace<T>& own = space.terms[static_cast<std::size_t>(k % terms)];
+    if (k < changes * terms) space.changes.push_back(take_packed(workspace, problem, own.pad));
+    space.tables.push_back(take_tables(workspace, problem, own.packed));
   }
   space.row_sums = workspace.take<T>(rows);
   return space;
 }
 
 template <typename T>
-ProductSpace<T> lay_out(Workspace& workspace, const CotangentCall<T>& call, int capacity) {
+ProductSpace<T> lay_out(Workspace& workspace, const CotangentCall<T>& call, int capacity,
+                        const Options& options) {
   const Term<T> term{call.problem, call.cotangent};
-  return take_products(workspace, 1, &term, 0, 1, capacity);
+  return take_products(workspace, 1, &term, 0, 1, capacity, options);
 }
 template <typename T>
-ProductSpace<T> lay_out(Workspace& workspace, const GaussNewtonCall<T>& call, int capacity) {
-  return take_products(workspace, call.terms, call.term, call.vectors, call.vectors, capacity);
+ProductSpace<T> lay_out(Workspace& workspace, const GaussNewtonCall<T>& call, int capacity,
+                        const Options& options) {
+  return take_products(workspace, call.terms, call.term, call.vectors, call.vectors, capacity, options);
 }
 
 // A chunk of a term: the factors of its points are in the workspace.
@@ -85,8 +90,7 @@ TermChunk<T> factorize(Queue& queue, const Term<T>& term, const TermSpace<T>& sp
   const JetProblem<T>& all = term.problem;
   const TermChunk<T> chunk{chunk_of(all, begin, count),
                            chunk_of(term.coefficients, all.network, all.points.d, begin)};
-  load_ends(queue, chunk.problem, space.packed, chunk.coefficients, space.factors);
-  sweep_factors(queue, chunk.problem, space.packed, chunk.coefficients, space.factors);
+  find_factors(queue, chunk.problem, space.packed, space.pad, chunk.coefficients, space.factors);
   return chunk;
 }
 

@@ -42,22 +42,32 @@ bool is_valid(const Call& call) {
 }
 
 template <typename Call>
-std::size_t bytes_with(const Call& call, int capacity) {
+auto lay_out_call(Workspace& workspace, const Call& call, int capacity, const Options& options) {
+  return lay_out(workspace, call, capacity, options);
+}
+template <typename T, typename R>
+auto lay_out_call(Workspace& workspace, const GramCall<T, R>& call, int capacity, const Options&) {
+  return lay_out(workspace, call, capacity);
+}
+
+template <typename Call>
+std::size_t bytes_with(const Call& call, int capacity, const Options& options) {
   Workspace workspace;
-  lay_out(workspace, call, capacity);
+  lay_out_call(workspace, call, capacity, options);
   return workspace.used();
 }
 
 template <typename Call>
 int capacity_of(const Call& call, const Options& options) {
-  return choose_chunk(points_of(call), options, [&](int capacity) { return bytes_with(call, capacity); });
+  return choose_chunk(points_of(call), options,
+                      [&](int capacity) { return bytes_with(call, capacity, options); });
 }
 
 // With room to align whatever memory comes.
 template <typename Call>
 std::size_t total_bytes(const Call& call, const Options& options) {
   if (!is_valid(call)) return 0;
-  return bytes_with(call, capacity_of(call, options)) + Workspace::kAlignment;
+  return bytes_with(call, capacity_of(call, options), options) + Workspace::kAlignment;
 }
 
 inline void* align(void* memory) {
@@ -70,7 +80,7 @@ int run_on(Queue& queue, const Call& call, const Options& options, void* memory)
   if (!is_valid(call)) return kInvalidCall;
   const int capacity = capacity_of(call, options);
   Workspace workspace(align(memory));
-  const auto space = lay_out(workspace, call, capacity);
+  const auto space = lay_out_call(workspace, call, capacity, options);
   enqueue(queue, call, space, capacity);
   return queue.error();
 }

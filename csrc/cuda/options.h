@@ -16,6 +16,8 @@ struct Options {
   // Bytes that a call's workspace should stay below, whatever the number of points. What one point needs, and
   // the packed parameters, may take more.
   std::size_t workspace_limit = std::size_t{32} << 20;
+  // Layer by layer even where fused kernels serve.
+  bool layered = false;
 };
 
 }  // namespace transjet::cuda

@@ -27,7 +27,8 @@ Residual residual_of(const Form& form, const Size& size, Random& random) {
 }
 
 template <typename T>
-void is_right(Operation operation, const Residual& residual, const Options& options = {}) {
+void is_right(Operation operation, const Residual& residual, Options options = {}) {
+  options.layered = true;
   const double tolerance =
       sizeof(T) == 4 && options.precision == Precision::kBf16x3 ? kBf16Tolerance : kTolerance;
   check_close(cuda_results_of<T>(operation, residual, options), cpu_parts_of(operation, residual), tolerance,
