@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from transjet_kernels.layers import bias_of, first_at, hidden_at, last_at, last_bias, product
+from transjet_kernels.layers import bias_of, first_at, hidden_at, last_at, last_bias, product_of_rows
 
 
 @triton.jit
@@ -18,7 +18,7 @@ def _part(
     M: tl.constexpr, SP: tl.constexpr, A: tl.constexpr, B: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """<Zbar, H V + bias on the value stream> of rows [first, first + M), (M,)."""
-    moved = product(_rows(entering, first, M, A), matrix, A, B, 0, PRECISION)
+    moved = product_of_rows(entering + first * A, matrix, M, A, B, 0, PRECISION)
     is_value = (tl.arange(0, M) % SP == 0)[:, None]
     return tl.sum(_rows(leaving, first, M, B) * (moved + tl.where(is_value, bias[None, :], 0.0)), axis=1)
 

@@ -57,7 +57,7 @@ def output_weights(
 
 @triton.jit
 def factors(
-    inputs, along, directions, parameters, c_value, c_second, entering, leaving,
+    inputs, along, directions, parameters, c_value, c_second, staging, entering, leaving,
     n, d, i, k, hidden, code, rows,
     BT: tl.constexpr, SP: tl.constexpr, IP: tl.constexpr, W: tl.constexpr, DP: tl.constexpr,
     TIME: tl.constexpr, SECOND: tl.constexpr, VECTOR: tl.constexpr, DIRECTIONS: tl.constexpr,
@@ -67,13 +67,13 @@ def factors(
     points = tl.program_id(0) * BT + tl.arange(0, BT)
     h = load_inputs(inputs, along, directions, points, n, d, i, k, SP, IP, TIME, SECOND, DIRECTIONS)
     _store(entering, h, BT, SP, IP)
-    z = multiply(h, first_at(parameters), IP, W, 0, PRECISION)
+    z = multiply(h, staging, first_at(parameters), IP, W, 0, PRECISION)
     for layer in range(0, hidden - 1):
         _store(leaving + layer * rows * W, z, BT, SP, W)
         bias = bias_of(parameters, layer, hidden, IP, W, DP)
         left = activate(z, bias, layer, code, SP, TIME, SECOND, ACTIVATION)
         _store(entering + rows * IP + layer * rows * W, left, BT, SP, W)
-        z = multiply(left, hidden_at(parameters, layer + 1, IP, W), W, W, 0, PRECISION)
+        z = multiply(left, staging, hidden_at(parameters, layer + 1, IP, W), W, W, 0, PRECISION)
     top = hidden - 1
     last_shift = bias_of(parameters, top, hidden, IP, W, DP)
     left = activate(z, last_shift, top, code, SP, TIME, SECOND, ACTIVATION)
@@ -81,14 +81,14 @@ def factors(
 
     ends = output_weights(c_value, c_second, directions, points, n, d, k, SP, DP, TIME, SECOND, VECTOR, DIRECTIONS)
     _store(leaving + hidden * rows * W, ends, BT, SP, DP)
-    g = multiply(ends, last_at(parameters, hidden, IP, W), W, DP, 1, PRECISION)
+    g = multiply(ends, staging, last_at(parameters, hidden, IP, W), W, DP, 1, PRECISION)
     zbar = pull_back(z, last_shift, g, top, code, SP, TIME, SECOND, ACTIVATION)
     _store(leaving + top * rows * W, zbar, BT, SP, W)
     # Other threads of the program wrote what is read below.
     tl.debug_barrier()
     for step in range(0, hidden - 1):
         layer = hidden - 2 - step
-        g = multiply(zbar, hidden_at(parameters, layer + 1, IP, W), W, W, 1, PRECISION)
+        g = multiply(zbar, staging, hidden_at(parameters, layer + 1, IP, W), W, W, 1, PRECISION)
         z = _load(leaving + layer * rows * W, BT, SP, W)
         bias = bias_of(parameters, layer, hidden, IP, W, DP)
         zbar = pull_back(z, bias, g, layer, code, SP, TIME, SECOND, ACTIVATION)

@@ -9,17 +9,17 @@ from transjet_kernels.streams import activate, load_inputs, row_of, stream_rows,
 
 @triton.jit
 def sweep(
-    inputs, along, directions, parameters, points, n, d, i, k, hidden, code,
+    inputs, along, directions, parameters, staging, points, n, d, i, k, hidden, code,
     BT: tl.constexpr, SP: tl.constexpr, IP: tl.constexpr, W: tl.constexpr, DP: tl.constexpr,
     TIME: tl.constexpr, SECOND: tl.constexpr, DIRECTIONS: tl.constexpr, ACTIVATION: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
     """Streams that leave the last hidden layer, (BT, SP, W)."""
     h = load_inputs(inputs, along, directions, points, n, d, i, k, SP, IP, TIME, SECOND, DIRECTIONS)
-    z = multiply(h, first_at(parameters), IP, W, 0, PRECISION)
+    z = multiply(h, staging, first_at(parameters), IP, W, 0, PRECISION)
     h = activate(z, bias_of(parameters, 0, hidden, IP, W, DP), 0, code, SP, TIME, SECOND, ACTIVATION)
     for layer in range(1, hidden):
-        z = multiply(h, hidden_at(parameters, layer, IP, W), W, W, 0, PRECISION)
+        z = multiply(h, staging, hidden_at(parameters, layer, IP, W), W, W, 0, PRECISION)
         h = activate(z, bias_of(parameters, layer, hidden, IP, W, DP), layer, code, SP, TIME, SECOND, ACTIVATION)
     return h
 
@@ -47,7 +47,7 @@ def store_vector(
 
 @triton.jit
 def forward_scalar(
-    inputs, along, directions, parameters, result, n, d, i, k, hidden, code, streams,
+    inputs, along, directions, parameters, staging, result, n, d, i, k, hidden, code, streams,
     BT: tl.constexpr, SP: tl.constexpr, IP: tl.constexpr, W: tl.constexpr, DP: tl.constexpr,
     TIME: tl.constexpr, SECOND: tl.constexpr, DIRECTIONS: tl.constexpr, ACTIVATION: tl.constexpr,
     PRECISION: tl.constexpr,
@@ -55,27 +55,27 @@ def forward_scalar(
     """A scalar network's streams, (n, streams)."""
     points = tl.program_id(0) * BT + tl.arange(0, BT)
     h = sweep(
-        inputs, along, directions, parameters, points, n, d, i, k, hidden, code,
+        inputs, along, directions, parameters, staging, points, n, d, i, k, hidden, code,
         BT, SP, IP, W, DP, TIME, SECOND, DIRECTIONS, ACTIVATION, PRECISION,
     )  # fmt: skip
-    outputs = multiply(h, last_at(parameters, hidden, IP, W), W, DP, 0, PRECISION)
+    outputs = multiply(h, staging, last_at(parameters, hidden, IP, W), W, DP, 0, PRECISION)
     bias = last_bias(parameters, hidden, IP, W, DP)[None, None, :]
     store_scalar(outputs + tl.where(stream_rows(SP) == 0, bias, 0.0), result, points, n, streams, SP)
 
 
 @triton.jit
 def forward_vector(
-    inputs, directions, parameters, value, divergence, n, d, i, k, hidden, code,
+    inputs, directions, parameters, staging, value, divergence, n, d, i, k, hidden, code,
     BT: tl.constexpr, SP: tl.constexpr, IP: tl.constexpr, W: tl.constexpr, DP: tl.constexpr,
     DIRECTIONS: tl.constexpr, ACTIVATION: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """A vector network's value (n, d) and divergence (n)."""
     points = tl.program_id(0) * BT + tl.arange(0, BT)
     h = sweep(
-        inputs, inputs, directions, parameters, points, n, d, i, k, hidden, code,
+        inputs, inputs, directions, parameters, staging, points, n, d, i, k, hidden, code,
         BT, SP, IP, W, DP, 0, 0, DIRECTIONS, ACTIVATION, PRECISION,
     )  # fmt: skip
-    outputs = multiply(h, last_at(parameters, hidden, IP, W), W, DP, 0, PRECISION)
+    outputs = multiply(h, staging, last_at(parameters, hidden, IP, W), W, DP, 0, PRECISION)
     bias = last_bias(parameters, hidden, IP, W, DP)[None, None, :]
     outputs += tl.where(stream_rows(SP) == 0, bias, 0.0)
     store_vector(outputs, value, divergence, directions, points, n, d, k, SP, DP, DIRECTIONS)

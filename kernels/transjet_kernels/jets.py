@@ -80,12 +80,19 @@ def point_pointers(problem: Problem, prefix: str = "") -> dict[str, str]:
     }
 
 
+def staging(problem: Problem, rows: int, prefix: str = "") -> Buffer:
+    """Where programs put tiles that are too wide for registers; never without an element, to have an address."""
+    return Buffer(f"{prefix}staging", (max(1, rows * problem.staged),), problem.dtype)
+
+
 def _needs_reverse(problem: Problem) -> bool:
     """A Laplacian along given directions does not see the gradient pass by."""
     return problem.jet == "gradient_jet" or (problem.jet == "laplacian_jet" and problem.directions is not None)
 
 
-def _stream_launch(problem: Problem, kernel: str, results: Mapping[str, str], tuning: Tuning | None) -> Launch:
+def _stream_launch(
+    problem: Problem, kernel: str, results: Mapping[str, str], tuning: Tuning | None, prefix: str = ""
+) -> tuple[Launch, Buffer]:
     shape = problem.shape
     tuning = tuning or candidates(problem, shape)[0]
     names = {**point_pointers(problem), "parameters": "parameters"}
@@ -98,19 +105,22 @@ def _stream_launch(problem: Problem, kernel: str, results: Mapping[str, str], tu
     else:
         numbers += (("streams", shape.count),)
         wanted += ["TIME", "SECOND"]
-    return Launch(
+    count = tiles(problem, shape, tuning)
+    memory = staging(problem, count * tuning.rows, prefix)
+    launch = Launch(
         f"transjet_kernels.{kernel}",
         f"{kernel}_{'vector' if problem.is_vector else 'scalar'}",
-        (tiles(problem, shape, tuning), 1, 1),
-        pointers("in", names) + pointers("out", results),
+        (count, 1, 1),
+        pointers("in", names) + pointers("out", {"staging": memory.name, **results}),
         numbers,
         constants(problem, shape, tuning, *wanted),
         tuning.num_warps,
         tuning.num_stages,
     )
+    return launch, memory
 
 
-def _reverse_launch(problem: Problem, tuning: Tuning | None) -> tuple[Launch, Buffer]:
+def _reverse_launch(problem: Problem, tuning: Tuning | None) -> tuple[Launch, list[Buffer]]:
     shape = Shape(0, False, False)
     tuning = tuning or candidates(problem, shape)[0]
     count = tiles(problem, shape, tuning)
@@ -121,14 +131,15 @@ def _reverse_launch(problem: Problem, tuning: Tuning | None) -> tuple[Launch, Bu
         "reverse",
         (count, 1, 1),
         pointers("in", {"inputs": "inputs", "parameters": "parameters"})
-        + pointers("out", {"slopes": "slopes", "value": "value", "gradient": "gradient"}),
+        + pointers("out", {"staging": "reverse.staging", "slopes": "slopes", "value": "value", "gradient": "gradient"}),
         (*((name, sizes[name]) for name in ("n", "i", "hidden", "code")), ("rows", rows)),
         tuple(c for c in constants(problem, shape, tuning, "ACTIVATION", "PRECISION") if c[0] != "SP"),
         tuning.num_warps,
         tuning.num_stages,
     )
     # A single hidden layer keeps no slopes, but an array of no elements has no address.
-    return launch, Buffer("slopes", (max(1, problem.hidden - 1), rows, problem.width), problem.dtype)
+    slopes = Buffer("slopes", (max(1, problem.hidden - 1), rows, problem.width), problem.dtype)
+    return launch, [staging(problem, rows, "reverse."), slopes]
 
 
 def _stream_results(problem: Problem, name: str = "streams") -> list[Buffer]:
@@ -150,12 +161,14 @@ def forward(problem: Problem, tuning: Tuning | None = None) -> Plan:
     scratch: list[Buffer] = []
     launches: list[Launch] = []
     if problem.jet != "gradient_jet":
-        launches.append(_stream_launch(problem, "forward", _result_pointers(problem), tuning))
+        launch, memory = _stream_launch(problem, "forward", _result_pointers(problem), tuning)
+        launches.append(launch)
+        scratch.append(memory)
         results += _stream_results(problem)
     if _needs_reverse(problem):
-        launch, slopes = _reverse_launch(problem, None if launches else tuning)
+        launch, buffers = _reverse_launch(problem, None if launches else tuning)
         launches.append(launch)
-        scratch.append(slopes)
+        scratch += buffers
         results.append(Buffer("value", (problem.n,), problem.dtype))
         results.append(Buffer("gradient", (problem.n, problem.inputs), problem.dtype))
     return Plan(tuple(operands), tuple(results), tuple(scratch), tuple(launches))
@@ -166,12 +179,16 @@ def tangent(problem: Problem, tuning: Tuning | None = None) -> Plan:
     operands = point_buffers(problem)
     operands += [Buffer(name, (problem.parameters,), problem.dtype) for name in ("parameters", "change")]
     results = _stream_results(problem)
-    launches = [_stream_launch(problem, "tangent", _result_pointers(problem), tuning)]
+    launch, memory = _stream_launch(problem, "tangent", _result_pointers(problem), tuning)
+    launches, scratch = [launch], [memory]
     if problem.jet == "laplacian_jet" and problem.directions is not None:
         gradient = problem.coordinates
-        launches.append(_stream_launch(gradient, "tangent", _result_pointers(gradient, "first_order"), None))
+        pointers_of_results = _result_pointers(gradient, "first_order")
+        launch, memory = _stream_launch(gradient, "tangent", pointers_of_results, None, "first_order.")
+        launches.append(launch)
+        scratch.append(memory)
         results += _stream_results(gradient, "first_order")
-    return Plan(tuple(operands), tuple(results), (), tuple(launches))
+    return Plan(tuple(operands), tuple(results), tuple(scratch), tuple(launches))
 
 
 def operands(

@@ -6,9 +6,6 @@ In this order: first (IP, W), hidden (hidden - 1, W, W), last (W, DP), biases of
 import triton
 import triton.language as tl
 
-# A float32 product splits its operands in registers: whole matrices of 128 x 128 would not leave room for the streams.
-BLOCK: tl.constexpr = tl.constexpr(64)
-
 
 @triton.jit
 def first_at(parameters):
@@ -41,60 +38,61 @@ def last_bias(parameters, hidden, IP: tl.constexpr, W: tl.constexpr, DP: tl.cons
 
 
 @triton.jit
-def _block(
-    pointer, row, column, STRIDE: tl.constexpr, K: tl.constexpr, N: tl.constexpr, TRANSPOSED: tl.constexpr
-):  # fmt: skip
-    """Block (K, N) at (row, column) of a matrix with rows of STRIDE numbers, or of its transpose."""
+def _block(pointer, row, STRIDE: tl.constexpr, K: tl.constexpr, N: tl.constexpr, TRANSPOSED: tl.constexpr):
+    """Rows [row, row + K) of N columns of a matrix with rows of STRIDE numbers, or of its transpose."""
     if TRANSPOSED:
-        at = (column + tl.arange(0, N))[:, None] * STRIDE + (row + tl.arange(0, K))[None, :]
+        at = tl.arange(0, N)[:, None] * STRIDE + (row + tl.arange(0, K))[None, :]
         return tl.trans(tl.load(pointer + at))
     else:
-        at = (row + tl.arange(0, K))[:, None] * STRIDE + (column + tl.arange(0, N))[None, :]
+        at = (row + tl.arange(0, K))[:, None] * STRIDE + tl.arange(0, N)[None, :]
         return tl.load(pointer + at)
 
 
 @triton.jit
-def _columns(
-    a, pointer, column,
-    STRIDE: tl.constexpr, K: tl.constexpr, N: tl.constexpr, TRANSPOSED: tl.constexpr, PRECISION: tl.constexpr,
+def product_of_rows(
+    rows, pointer, M: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr, TRANSPOSED: tl.constexpr,
+    PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Columns [column, column + N) of a product."""
-    if K > BLOCK:
-        M: tl.constexpr = a.shape[0]
-        HALF: tl.constexpr = K // 2
-        left, right = tl.split(tl.permute(tl.reshape(a, (M, 2, HALF)), (0, 2, 1)))
-        part = tl.dot(
-            left, _block(pointer, 0, column, STRIDE, HALF, N, TRANSPOSED), input_precision=PRECISION, out_dtype=a.dtype
-        )
-        return tl.dot(
-            right, _block(pointer, HALF, column, STRIDE, HALF, N, TRANSPOSED), acc=part,
-            input_precision=PRECISION, out_dtype=a.dtype,
-        )  # fmt: skip
-    else:
-        matrix = _block(pointer, 0, column, STRIDE, K, N, TRANSPOSED)
-        return tl.dot(a, matrix, input_precision=PRECISION, out_dtype=a.dtype)
+    """M rows in memory times the matrix (ROWS, COLUMNS) at a pointer, or times its transpose, in steps."""
+    K: tl.constexpr = COLUMNS if TRANSPOSED else ROWS
+    N: tl.constexpr = ROWS if TRANSPOSED else COLUMNS
+    STEP: tl.constexpr = min(K, 32)
+    left = rows + tl.arange(0, M)[:, None] * K + tl.arange(0, STEP)[None, :]
+    total = tl.zeros((M, N), rows.dtype.element_ty)
+    for at in range(0, K, STEP):
+        matrix = _block(pointer, at, COLUMNS, STEP, N, TRANSPOSED)
+        total = tl.dot(tl.load(left + at), matrix, acc=total, input_precision=PRECISION, out_dtype=total.dtype)
+    return total
 
 
 @triton.jit
 def product(
-    a, pointer, ROWS: tl.constexpr, COLUMNS: tl.constexpr, TRANSPOSED: tl.constexpr, PRECISION: tl.constexpr
+    a, staging, pointer, ROWS: tl.constexpr, COLUMNS: tl.constexpr, TRANSPOSED: tl.constexpr, PRECISION: tl.constexpr
 ):  # fmt: skip
-    """(M, K) times the matrix (ROWS, COLUMNS) at a pointer, or times its transpose; both sizes are at most 128."""
+    """(M, K) times the matrix (ROWS, COLUMNS) at a pointer, or times its transpose.
+
+    A float32 product splits its operands in registers, and whole matrices of 128 rows would leave no room for anything
+    else. So what has that many columns is written to the program's own M rows of `staging`, and read in steps.
+    """
+    M: tl.constexpr = a.shape[0]
     K: tl.constexpr = COLUMNS if TRANSPOSED else ROWS
     N: tl.constexpr = ROWS if TRANSPOSED else COLUMNS
-    if N > BLOCK:
-        M: tl.constexpr = a.shape[0]
-        HALF: tl.constexpr = N // 2
-        left = _columns(a, pointer, 0, COLUMNS, K, HALF, TRANSPOSED, PRECISION)
-        right = _columns(a, pointer, HALF, COLUMNS, K, HALF, TRANSPOSED, PRECISION)
-        return tl.reshape(tl.permute(tl.join(left, right), (0, 2, 1)), (M, N))
+    if K > 64:
+        own = staging + tl.program_id(0) * M * K
+        # The last product may still be reading, and other threads write what is read next.
+        tl.debug_barrier()
+        tl.store(own + tl.arange(0, M)[:, None] * K + tl.arange(0, K)[None, :], a)
+        tl.debug_barrier()
+        return product_of_rows(own, pointer, M, ROWS, COLUMNS, TRANSPOSED, PRECISION)
     else:
-        return _columns(a, pointer, 0, COLUMNS, K, N, TRANSPOSED, PRECISION)
+        matrix = _block(pointer, 0, COLUMNS, K, N, TRANSPOSED)
+        return tl.dot(a, matrix, input_precision=PRECISION, out_dtype=a.dtype)
 
 
 @triton.jit
 def multiply(
-    streams, pointer, ROWS: tl.constexpr, COLUMNS: tl.constexpr, TRANSPOSED: tl.constexpr, PRECISION: tl.constexpr
+    streams, staging, pointer,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, TRANSPOSED: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """The same for a tile (BT, SP, K)."""
     BT: tl.constexpr = streams.shape[0]
@@ -102,4 +100,4 @@ def multiply(
     K: tl.constexpr = COLUMNS if TRANSPOSED else ROWS
     N: tl.constexpr = ROWS if TRANSPOSED else COLUMNS
     flat = tl.reshape(streams, (BT * SP, K))
-    return tl.reshape(product(flat, pointer, ROWS, COLUMNS, TRANSPOSED, PRECISION), (BT, SP, N))
+    return tl.reshape(product(flat, staging, pointer, ROWS, COLUMNS, TRANSPOSED, PRECISION), (BT, SP, N))

@@ -10,6 +10,7 @@ ACTIVATIONS = ("tanh", "sin", "gelu", "silu", "softplus", "identity")
 MIXED = len(ACTIVATIONS)
 DIRECTIONS = (None, "shared", "point")
 WIDEST = 128
+WIDEST_IN_REGISTERS = 64  # as in layers.py
 MOST_MIXED = 10  # hidden layers whose activations fit in an int32, three bits each
 MOST_GRAM_STREAMS = 16
 SCRATCH = 64 << 20  # bytes of factors at once
@@ -117,6 +118,12 @@ class Problem:
         return weights + self.hidden * w + self.padded_outputs
 
     @property
+    def staged(self) -> int:
+        """Columns of a tile that products go through memory for, 0 where none are wide enough for that."""
+        widest = max(self.padded_inputs, self.width, self.padded_outputs)
+        return widest if widest > WIDEST_IN_REGISTERS else 0
+
+    @property
     def itemsize(self) -> int:
         """Bytes of a number."""
         return 8 if self.dtype == "float64" else 4
@@ -158,23 +165,23 @@ class Problem:
 def candidates(problem: Problem, shape: Shape) -> list[Tuning]:
     """Tunings worth a try for kernels on tiles of that shape, the default first."""
     least = max(16, shape.padded)
-    rows = max(least, 64 if problem.dtype == "float32" else 32)
-    warps = 8 if problem.width * problem.itemsize >= 512 else 4
-    default = Tuning(rows, warps, 2)
+    # Compiled for sm_90 in float32, these keep within the registers; larger tiles of 128 columns do not.
+    is_wide = problem.width * problem.itemsize >= 512
+    default = Tuning(max(least, 32), 8, 2) if is_wide else Tuning(max(least, 64), 4, 1)
     others = [Tuning(max(least, r), w, s) for r in (32, 64, 128) for w in (4, 8) for s in (1, 2, 3)]
     return [default, *dict.fromkeys(t for t in others if t != default)]
 
 
 def factor_numbers(problem: Problem) -> int:
-    """Numbers a point in the factors of a problem."""
-    row = problem.padded_inputs + 2 * problem.hidden * problem.width + problem.padded_outputs
+    """Numbers a point in the working memory of a problem's factors."""
+    row = problem.padded_inputs + 2 * problem.hidden * problem.width + problem.padded_outputs + problem.staged
     return problem.factor_shape.padded * row
 
 
 def points_per_chunk(problems: Sequence[Problem], role: str) -> int:
     """How many points a plan should work on at once, so that its scratch memory stays bounded."""
     if role in ("forward", "tangent"):
-        bytes_per_point = max(p.itemsize * p.width * p.hidden for p in problems)
+        bytes_per_point = max(p.itemsize * (p.width * p.hidden + p.shape.padded * p.staged) for p in problems)
     else:
         bytes_per_point = sum(p.itemsize * factor_numbers(p) for p in problems)
     return max(1024, SCRATCH // bytes_per_point)

@@ -11,6 +11,7 @@ from transjet_kernels.jets import (
     point_buffers,
     point_pointers,
     scalars,
+    staging,
     tiles,
 )
 from transjet_kernels.packing import pack_network, unpack
@@ -44,6 +45,7 @@ def _factor_buffers(problem: Problem, prefix: str, tuning: Tuning) -> list[Buffe
     return [
         Buffer(f"{prefix}entering", (rows * (problem.padded_inputs + w),), problem.dtype),
         Buffer(f"{prefix}leaving", (rows * (w + problem.padded_outputs),), problem.dtype),
+        staging(problem, rows, prefix),
     ]
 
 
@@ -56,11 +58,12 @@ def _factors(problem: Problem, prefix: str, tuning: Tuning) -> Launch:
         "c_value": f"{prefix}c_value",
         "c_second": f"{prefix}{second}",
     }
+    writes = {name: f"{prefix}{name}" for name in ("staging", "entering", "leaving")}
     return Launch(
         "transjet_kernels.factors",
         "factors",
         (tiles(problem, shape, tuning), 1, 1),
-        pointers("in", names) + pointers("out", {"entering": f"{prefix}entering", "leaving": f"{prefix}leaving"}),
+        pointers("in", names) + pointers("out", writes),
         (*scalars(problem, shape), ("rows", _rows(problem, tuning))),
         constants(problem, shape, tuning, "TIME", "SECOND", "VECTOR", "DIRECTIONS", "ACTIVATION", "PRECISION"),
         tuning.num_warps,

@@ -14,7 +14,7 @@ def _rows(points, WIDTH: tl.constexpr):
 
 @triton.jit
 def reverse(
-    inputs, parameters, slopes, value, gradient, n, i, hidden, code, rows,
+    inputs, parameters, staging, slopes, value, gradient, n, i, hidden, code, rows,
     BT: tl.constexpr, IP: tl.constexpr, W: tl.constexpr, DP: tl.constexpr, ACTIVATION: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
@@ -24,12 +24,12 @@ def reverse(
     at = points[:, None] * i + column
     inside = (points[:, None] < n) & (column < i)
     x = tl.load(inputs + at, mask=inside, other=0.0)
-    z = product(x, first_at(parameters), IP, W, 0, PRECISION)
+    z = product(x, staging, first_at(parameters), IP, W, 0, PRECISION)
     for layer in range(0, hidden - 1):
         bias = bias_of(parameters, layer, hidden, IP, W, DP)[None, :]
         h, slope, _, _ = derivatives(z + bias, layer, code, ACTIVATION)
         tl.store(slopes + layer * rows * W + _rows(points, W), slope)
-        z = product(h, hidden_at(parameters, layer + 1, IP, W), W, W, 0, PRECISION)
+        z = product(h, staging, hidden_at(parameters, layer + 1, IP, W), W, W, 0, PRECISION)
     bias = bias_of(parameters, hidden - 1, hidden, IP, W, DP)[None, :]
     h, slope, _, _ = derivatives(z + bias, hidden - 1, code, ACTIVATION)
 
@@ -41,6 +41,6 @@ def reverse(
     tl.debug_barrier()
     for step in range(0, hidden - 1):
         layer = hidden - 2 - step
-        g = product(zbar, hidden_at(parameters, layer + 1, IP, W), W, W, 1, PRECISION)
+        g = product(zbar, staging, hidden_at(parameters, layer + 1, IP, W), W, W, 1, PRECISION)
         zbar = g * tl.load(slopes + layer * rows * W + _rows(points, W))
-    tl.store(gradient + at, product(zbar, first_at(parameters), IP, W, 1, PRECISION), mask=inside)
+    tl.store(gradient + at, product(zbar, staging, first_at(parameters), IP, W, 1, PRECISION), mask=inside)
