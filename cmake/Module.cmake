@@ -27,7 +27,14 @@ configure_file(csrc/bindings/build_config.h.in generated/build_config.h @ONLY)
 pybind11_add_module(_core NO_EXTRAS csrc/bindings/module.cpp csrc/ffi/registry.cpp csrc/ffi/reader.cpp
                     csrc/ffi/jet_operands.cpp csrc/ffi/null_ffi.cpp csrc/ffi/jets_ffi.cpp csrc/ffi/gauss_newton_ffi.cpp
                     csrc/ffi/transport_ffi.cpp csrc/ffi/gram_ffi.cpp csrc/ffi/cholesky_solve_ffi.cpp csrc/ffi/terms.cpp
-                    csrc/ffi/triton_ffi.cpp csrc/ffi/triton_launch.cpp csrc/ffi/triton_kernels.cpp csrc/cuda/driver.cpp)
+                    csrc/ffi/factor_bytes.cpp csrc/ffi/triton_ffi.cpp csrc/ffi/triton_launch.cpp
+                    csrc/ffi/triton_kernels.cpp csrc/cuda/driver.cpp)
+if(TRANSJET_CUDA_COMPILED)
+  target_sources(_core PRIVATE csrc/ffi/cuda_jets_ffi.cpp csrc/ffi/cuda_gauss_newton_ffi.cpp
+                               csrc/ffi/cuda_gram_ffi.cpp csrc/ffi/cuda_workspace.cpp)
+  target_compile_definitions(_core PRIVATE TRANSJET_CUDA_KERNELS)
+  target_link_libraries(_core PRIVATE transjet_cuda)
+endif()
 target_include_directories(_core PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/generated)
 target_include_directories(_core SYSTEM PRIVATE ${TRANSJET_FFI_INCLUDE})
 target_link_libraries(_core PRIVATE transjet_cpu ${CMAKE_DL_LIBS})

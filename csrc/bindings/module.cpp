@@ -4,6 +4,8 @@
 #include "build_config.h"
 #include "cpu/dispatch.h"
 #include "cuda/driver.h"
+#include "cuda/views.h"
+#include "ffi/cuda_workspace.h"
 #include "ffi/registry.h"
 #include "ffi/terms.h"
 #include "ffi/triton_kernels.h"
@@ -43,6 +45,8 @@ py::dict build_info() {
   py::dict cuda;
   cuda["compiled"] = config::kCudaCompiled;
   cuda["reason"] = config::kCudaReason;
+  cuda["architectures"] = config::kCudaArchitectures;
+  cuda["toolkit"] = config::kCudaToolkit;
   py::dict info;
   info["version"] = config::kVersion;
   info["compiler"] = config::kCompiler;
@@ -64,7 +68,7 @@ py::dict simd() {
   return info;
 }
 
-std::size_t factor_bytes(const std::string& dtype, std::size_t points, const py::list& terms) {
+std::vector<transjet::ffi::TermSizes> term_sizes(const py::list& terms) {
   std::vector<transjet::ffi::TermSizes> sizes;
   for (const py::handle term : terms) {
     const auto row = py::cast<py::tuple>(term);
@@ -72,11 +76,25 @@ std::size_t factor_bytes(const std::string& dtype, std::size_t points, const py:
                      py::cast<std::string>(row[1]),
                      {},
                      py::cast<int>(row[3]),
-                     py::cast<int>(row[4])});
+                     py::cast<int>(row[4]),
+                     py::cast<bool>(row[5])});
     for (const py::handle width : row[2]) sizes.back().widths.push_back(py::cast<int>(width));
   }
-  return transjet::ffi::factor_bytes(dtype == "float64", points, sizes);
+  return sizes;
 }
+
+std::size_t factor_bytes(const std::string& dtype, std::size_t points, const py::list& terms) {
+  return transjet::ffi::factor_bytes(dtype == "float64", points, term_sizes(terms));
+}
+
+#if defined(TRANSJET_CUDA_KERNELS)
+std::size_t cuda_workspace_bytes(const std::string& target, const std::string& dtype,
+                                 const std::string& precision, bool precise, std::size_t points, int vectors,
+                                 const py::list& terms) {
+  return transjet::ffi::cuda_workspace_bytes(
+      {target, precision, dtype == "float64", precise, points, vectors, term_sizes(terms)});
+}
+#endif
 
 // Whether there is an NVIDIA driver, and a fragment of a sentence about it.
 py::tuple cuda_driver() {
@@ -102,7 +120,14 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
   m.def("select_simd", &transjet::cpu::select_isa, py::arg("name"),
         "Use the named instruction set, \"\" for the best; False if it is not supported.");
   m.def("factor_bytes", &factor_bytes, py::arg("dtype"), py::arg("points"), py::arg("terms"),
-        "Size of kept factors, for terms (jet, directions, widths, coordinates, count of directions).");
+        "Size of kept factors, for terms (jet, directions, widths, coordinates, count of directions, whether "
+        "the first layer is frozen).");
+#if defined(TRANSJET_CUDA_KERNELS)
+  m.def("cuda_workspace_bytes", &cuda_workspace_bytes, py::arg("target"), py::arg("dtype"),
+        py::arg("precision"), py::arg("precise"), py::arg("points"), py::arg("vectors"), py::arg("terms"),
+        "Size of the workspace of a CUDA kernel; terms as in factor_bytes.");
+  m.attr("cuda_max_layers") = transjet::cuda::kMaxLayers;
+#endif
   m.def("cuda_driver", &cuda_driver, "Whether there is an NVIDIA driver, and why (not).");
   m.def("register_kernel", &register_kernel, py::arg("id"), py::arg("cubin"), py::arg("entry"),
         py::arg("layout"), py::arg("shared_bytes"), py::arg("threads"),

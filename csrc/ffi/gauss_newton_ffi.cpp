@@ -5,19 +5,13 @@
 #include "cpu/dispatch.h"
 #include "cpu/run.h"
 #include "ffi/handlers.h"
-#include "ffi/terms.h"
+#include "ffi/product_operands.h"
 #include "ffi/xla_pool.h"
 
 namespace transjet::ffi {
 namespace {
 
 constexpr std::string_view kOp = "transjet_gauss_newton", kFactorsOp = "transjet_jacobian_factors";
-
-struct Options {
-  std::int64_t vectors;
-  bool weighted, shifted;
-  std::int64_t factor_bytes;  // of kept factors, or 0
-};
 
 // What the header of kept factors begins with. Kernels want their memory aligned to a vector; a buffer that
 // is not, or that some other build has made, holds no factors and is passed over.
@@ -65,49 +59,16 @@ xf::Error factors_handler(xf::RemainingArgs arguments, xf::RemainingRets results
   });
 }
 
-// Operands: the terms; per term the vectors, with a leading axis; if weighted, the weights (n); and, if
-// shifted, the offset (vectors, n); and, if there are any, kept factors. Results: per term the products, with
-// a leading axis; and W (J v + offset), (vectors, n).
 template <typename T>
-xf::Error gauss_newton(Reader& reader, const std::vector<JetSettings>& settings, const Options& options,
-                       Pool& pool) {
-  const TermOperands<T> operands(reader, settings);
-  if (options.vectors < 1) reader.fail(mismatch(kOp, "the call", "vectors", "one or more", options.vectors));
-  const std::size_t terms = settings.size(),
-                    vectors = reader.ok() ? static_cast<std::size_t>(options.vectors) : 0;
-  std::vector<ParameterSets<const T>> read;
-  std::vector<ParameterSets<T>> written;
-  for (std::size_t i = 0; reader.ok() && i < terms; ++i) {
-    read.push_back(operands[i].read_parameters(reader, vectors));
-    written.push_back(operands[i].write_parameters(reader, vectors));
-  }
-  const Dimensions points = {static_cast<std::int64_t>(operands.points())};
-  const Dimensions stacked = {options.vectors, points[0]};
-  const T* weights = options.weighted ? reader.argument<T>("weights", points) : nullptr;
-  const T* offset = options.shifted ? reader.argument<T>("offset", stacked) : nullptr;
-  const std::int64_t bytes = options.factor_bytes;
-  const auto* kept = bytes > 0 ? reader.argument<std::uint8_t>("factors", {bytes}) : nullptr;
-  T* weighted = reader.result<T>("the weighted product", stacked);
+xf::Error gauss_newton(Reader& reader, const std::vector<JetSettings>& settings,
+                       const ProductOptions& options, Pool& pool) {
+  const ProductOperands<T> operands(reader, settings, options, Memory::kHost);
   if (xf::Error error = reader.finish(); error.failure()) return error;
-  std::vector<Parameters<const T>> vector;
-  std::vector<Parameters<T>> result;
-  for (std::size_t j = 0; j < vectors; ++j) {
-    for (std::size_t i = 0; i < terms; ++i) {
-      vector.push_back(read[i][j]);
-      result.push_back(written[i][j]);
-    }
-  }
-  const cpu::GaussNewtonCall<T> call{
-      operands.count(),
-      operands.terms(),
-      static_cast<int>(vectors),
-      vector.data(),
-      weights,
-      offset,
-      result.data(),
-      weighted,
-      holds_factors(kept, bytes, operands) ? reinterpret_cast<const char*>(kept) : nullptr};
-  cpu::run(cpu::kernels<T>().gauss_newton, call, operands.points(), pool);
+  const std::uint8_t* kept = operands.factors();
+  const bool usable = holds_factors(kept, options.factor_bytes, operands.terms());
+  cpu::run(cpu::kernels<T>().gauss_newton,
+           operands.call(usable ? reinterpret_cast<const char*>(kept) : nullptr), operands.terms().points(),
+           pool);
   return xf::Error::Success();
 }
 
@@ -118,7 +79,7 @@ xf::Error gauss_newton_handler(xf::RemainingArgs arguments, xf::RemainingRets re
   Reader reader(kOp, arguments, results);
   const std::vector<JetSettings> settings = term_settings(reader, jets, activations, directions);
   XlaPool pool(threads);
-  const Options options{vectors, weighted, shifted, factor_bytes};
+  const ProductOptions options{vectors, weighted, shifted, factor_bytes};
   return guarded(kOp, [&] {
     if (reader.dtype() == xf::F64) return gauss_newton<double>(reader, settings, options, pool);
     return gauss_newton<float>(reader, settings, options, pool);

@@ -13,3 +13,10 @@ XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_ode_transport_cpu);
 XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_gram_cpu);
 XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_cholesky_solve_cpu);
 XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_triton_launch_cuda);
+
+// Defined where there are CUDA kernels.
+XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_jet_forward_cuda);
+XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_jet_tangent_cuda);
+XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_jet_cotangent_cuda);
+XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_gauss_newton_cuda);
+XLA_FFI_DECLARE_HANDLER_SYMBOL(transjet_gram_cuda);

@@ -144,10 +144,10 @@ ParameterSets<const T> JetOperands<T>::read_parameters(Reader& reader, std::size
 }
 
 template <typename T>
-ParameterSets<T> JetOperands<T>::write_parameters(Reader& reader, std::size_t sets) const {
+ParameterSets<T> JetOperands<T>::write_parameters(Reader& reader, std::size_t sets, Memory memory) const {
   return parameters<T>(sets, [&](std::string_view name, const Dimensions& shape) {
     T* data = reader.result<T>(name, shape);
-    if (data != nullptr) std::fill_n(data, size_of(shape), T(0));
+    if (data != nullptr && memory == Memory::kHost) std::fill_n(data, size_of(shape), T(0));
     return data;
   });
 }

@@ -44,6 +44,9 @@ class ParameterSets {
   std::vector<T*> weights_, biases_;
 };
 
+// Where results are written: kernels on the host add to gradients, those on a device set them.
+enum class Memory { kHost, kDevice };
+
 // Time features of a network: for each point, with their derivatives, or a table of some moments.
 enum class Times { kOfPoints, kTable };
 
@@ -65,8 +68,8 @@ class JetOperands {
   // Sets of parameters; the buffers have a leading axis of `sets`, or none if `sets` is 0, which means one
   // set.
   ParameterSets<const T> read_parameters(Reader& reader, std::size_t sets) const;
-  // Sets of gradients, filled with zeros.
-  ParameterSets<T> write_parameters(Reader& reader, std::size_t sets) const;
+  // Sets of gradients, filled with zeros in the host's memory.
+  ParameterSets<T> write_parameters(Reader& reader, std::size_t sets, Memory memory = Memory::kHost) const;
 
  private:
   void read_points(Reader& reader, std::string_view directions, Times times);

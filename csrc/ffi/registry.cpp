@@ -16,6 +16,14 @@ const std::vector<Registration>& registrations() {
       {"transjet_gram", "cpu", transjet_gram_cpu},
       {"transjet_cholesky_solve", "cpu", transjet_cholesky_solve_cpu},
       {"transjet_triton_launch", "CUDA", transjet_triton_launch_cuda},
+#if defined(TRANSJET_CUDA_KERNELS)
+      {"transjet_jet_forward", "CUDA", transjet_jet_forward_cuda},
+      {"transjet_jet_tangent", "CUDA", transjet_jet_tangent_cuda},
+      {"transjet_jet_cotangent", "CUDA", transjet_jet_cotangent_cuda},
+      {"transjet_gauss_newton", "CUDA", transjet_gauss_newton_cuda},
+      {"transjet_gram", "CUDA", transjet_gram_cuda},
+      {"transjet_gram", "CUDA", transjet_gram_cuda},
+#endif
   };
   return rows;
 }

@@ -1,34 +1,34 @@
 #include "ffi/terms.h"
 
-#include "cpu/dispatch.h"
+#include <algorithm>
 
 namespace transjet::ffi {
 
-namespace {
-
 template <typename T>
-std::size_t bytes_of_factors(std::size_t points, const std::vector<TermSizes>& sizes) {
-  std::vector<cpu::Term<T>> terms;
+TermsOfSizes<T>::TermsOfSizes(std::size_t points, const std::vector<TermSizes>& sizes) {
+  std::size_t deepest = 0;
+  for (const TermSizes& size : sizes) deepest = std::max(deepest, size.widths.size());
+  activations_.assign(deepest, Activation::kIdentity);
+  pointers_.assign(deepest, nullptr);
   for (const TermSizes& size : sizes) {
     cpu::Term<T> term{};
-    parse_jet(size.jet, term.problem.jet);
-    term.problem.network = {static_cast<int>(size.widths.size()) - 1, size.widths.data(), nullptr};
-    term.problem.points.count = points;
-    term.problem.points.d = size.coordinates;
-    term.problem.points.f = size.widths.front() - size.coordinates;
-    term.problem.directions.count = size.count;
-    if (size.directions == "shared") term.problem.directions.kind = DirectionKind::kShared;
-    if (size.directions == "point") term.problem.directions.kind = DirectionKind::kPoint;
-    terms.push_back(term);
+    JetProblem<T>& problem = term.problem;
+    parse_jet(size.jet, problem.jet);
+    problem.network = {static_cast<int>(size.widths.size()) - 1, size.widths.data(), activations_.data()};
+    problem.parameters = {pointers_.data(), pointers_.data()};
+    problem.points.count = points;
+    problem.points.d = size.coordinates;
+    problem.points.f = size.widths.front() - size.coordinates;
+    problem.directions.count = size.count;
+    if (size.directions == "shared") problem.directions.kind = DirectionKind::kShared;
+    if (size.directions == "point") problem.directions.kind = DirectionKind::kPoint;
+    problem.frozen_first = size.frozen_first;
+    terms_.push_back(term);
   }
-  return cpu::kernels<T>().factor_bytes({static_cast<int>(terms.size()), terms.data(), nullptr});
 }
 
-}  // namespace
-
-std::size_t factor_bytes(bool twice, std::size_t points, const std::vector<TermSizes>& terms) {
-  return twice ? bytes_of_factors<double>(points, terms) : bytes_of_factors<float>(points, terms);
-}
+template class TermsOfSizes<float>;
+template class TermsOfSizes<double>;
 
 std::vector<JetSettings> term_settings(Reader& reader, std::string_view jets, std::string_view activations,
                                        std::string_view directions) {

@@ -20,7 +20,26 @@ struct TermSizes {
   std::string jet, directions;  // in words, as above
   std::vector<int> widths;      // d + f, ..., outputs, with the hidden layer that an affine network is given
   int coordinates, count;       // of points, and of directions
+  bool frozen_first;            // the first layer is such a hidden layer
 };
+
+// Terms of these sizes, with null pointers for arrays of numbers: for what reads no arrays.
+template <typename T>
+class TermsOfSizes {
+ public:
+  TermsOfSizes(std::size_t points, const std::vector<TermSizes>& sizes);
+  TermsOfSizes(const TermsOfSizes&) = delete;
+  TermsOfSizes& operator=(const TermsOfSizes&) = delete;
+
+  int count() const { return static_cast<int>(terms_.size()); }
+  const cpu::Term<T>* terms() const { return terms_.data(); }
+
+ private:
+  std::vector<Activation> activations_;
+  std::vector<const T*> pointers_;
+  std::vector<cpu::Term<T>> terms_;
+};
+
 std::size_t factor_bytes(bool twice, std::size_t points, const std::vector<TermSizes>& terms);
 
 template <typename T>

@@ -220,8 +220,27 @@ def register() -> None:
 
 
 def factor_bytes(dtype: str, points: int, terms: Sequence[tuple[Any, ...]]) -> int:
-    """Bytes of kept Jacobian factors, for terms (jet, directions, widths, coordinates, count of directions)."""
+    """Bytes of kept Jacobian factors, for terms as `transjet.backend.compiled.term_sizes` makes them."""
     return int(_core.factor_bytes(dtype, points, list(terms)))
+
+
+def cuda_workspace_bytes(
+    target: str,
+    dtype: str,
+    precision: str,
+    *,
+    precise: bool = False,
+    points: int,
+    vectors: int = 1,
+    terms: Sequence[tuple[Any, ...]],
+) -> int:
+    """Bytes of working memory of a CUDA kernel, for terms as above. Only where the core has such kernels."""
+    return int(_core.module.cuda_workspace_bytes(target, dtype, precision, precise, points, vectors, list(terms)))
+
+
+def cuda_max_layers() -> int:
+    """The most affine layers that a network may have for CUDA kernels. Only where the core has such kernels."""
+    return int(_core.module.cuda_max_layers)
 
 
 def cuda_driver() -> tuple[bool, str]:

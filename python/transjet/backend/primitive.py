@@ -20,6 +20,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from transjet.backend import reference
+from transjet.backend.precision import requested_precision
 from transjet.backend.reference import Operation, merge, negate, pick
 from transjet.backend.registry import Request
 from transjet.backend.select import Choice, choose, requested
@@ -118,14 +119,16 @@ class BoundOperation:
         _refuse_explicit_sharding(self.op.name, operands)
         if name not in ("auto", "xla"):
             self.explain(static, operands, name)  # raises with the reasons now, not inside the compiler
-        return self.forward.bind(*make_varying(operands), static=static, wrt=(), backend=name)
+        settings = {"static": static, "backend": name, "precision": requested_precision()}
+        return self.forward.bind(*make_varying(operands), wrt=(), **settings)
 
     def explain(self, static: Any, operands: Sequence[Any], backend: str, role: str = "forward") -> Choice:
         """What would run for these operands on the default platform, and why."""
         if role not in _ROLES:
             raise ConfigError(f"explain: role: expected {', '.join(_ROLES[:-1])} or {_ROLES[-1]}; got {role!r}")
         wrt = () if role == "forward" else (True,) * len(operands)
-        request = Request(self.op.name, role, _default_platform(), static, wrt, _avals(operands), self.op)
+        avals, precision = _avals(operands), requested_precision()
+        request = Request(self.op.name, role, _default_platform(), static, wrt, avals, self.op, precision)
         return choose(request, requested(backend))
 
     def opaque_bytes(self, static: Any, operands: Sequence[Any], backend: str) -> int:
@@ -155,14 +158,14 @@ class BoundOperation:
         primitive.multiple_results = True
 
         @functools.cache
-        def compiled(static: Any, wrt: tuple[bool, ...], backend: str) -> Callable[..., list[Array]]:
-            return jax.jit(lambda *a: primitive.bind(*a, static=static, wrt=wrt, backend=backend))
+        def compiled(**params: Any) -> Callable[..., list[Array]]:
+            return jax.jit(lambda *a: primitive.bind(*a, **params))
 
-        def abstract(*avals: Any, static: Any, wrt: tuple[bool, ...], backend: str) -> list[Any]:
+        def abstract(*avals: Any, static: Any, wrt: tuple[bool, ...], backend: str, precision: str) -> list[Any]:
             out = jax.eval_shape(lambda *a: run(*a, static=static, wrt=wrt), *_avals(avals))
             return [avals[0].update(shape=o.shape, dtype=o.dtype, weak_type=False) for o in out]
 
-        primitive.def_impl(lambda *a, static, wrt, backend: compiled(static, wrt, backend)(*a))
+        primitive.def_impl(lambda *a, **params: compiled(**params)(*a))
         primitive.def_abstract_eval(abstract)
         for platform in _KERNEL_PLATFORMS:
             rule = mlir.lower_fun(self._dispatch(role, run, platform), multiple_results=True)
@@ -172,8 +175,10 @@ class BoundOperation:
         return primitive
 
     def _dispatch(self, role: str, run: Callable[..., list[Array]], platform: str) -> Callable[..., list[Array]]:
-        def dispatched(*operands: Array, static: Any, wrt: tuple[bool, ...], backend: str) -> list[Array]:
-            request = Request(self.op.name, role, platform, static, wrt, _avals(operands), self.op)
+        def dispatched(
+            *operands: Array, static: Any, wrt: tuple[bool, ...], backend: str, precision: str
+        ) -> list[Array]:
+            request = Request(self.op.name, role, platform, static, wrt, _avals(operands), self.op, precision)
             choice = choose(request, backend)
             if choice.kernel is None:
                 return run(*operands, static=static, wrt=wrt)
@@ -183,28 +188,27 @@ class BoundOperation:
 
     # --- differentiation ---------------------------------------------------------------------------------------------
 
-    def _forward_jvp(self, primals: Any, tangents: Any, *, static: Any, wrt: Any, backend: str) -> Any:
+    def _forward_jvp(self, primals: Any, tangents: Any, *, wrt: Any, **settings: Any) -> Any:
         mask = tuple(not isinstance(t, ad.Zero) for t in tangents)
-        settings = {"static": static, "backend": backend}
         out = self.forward.bind(*primals, wrt=(), **settings)
         return out, self.tangent.bind(*primals, *make_varying(pick(tangents, mask)), wrt=mask, **settings)
 
     @staticmethod
     def _through_reference(run: Callable[..., list[Array]]) -> Callable[..., Any]:
-        def rule(primals: Any, tangents: Any, *, static: Any, wrt: Any, backend: str) -> Any:
+        def rule(primals: Any, tangents: Any, *, static: Any, wrt: Any, **settings: Any) -> Any:
             return jax.jvp(lambda *a: run(*a, static=static, wrt=wrt), tuple(primals), _instantiate(tangents))
 
         return rule
 
-    def _tangent_transpose(self, cts: Any, *operands: Any, static: Any, wrt: Any, backend: str) -> list[Any]:
+    def _tangent_transpose(self, cts: Any, *operands: Any, wrt: Any, **settings: Any) -> list[Any]:
         primals, tangents = operands[: len(wrt)], operands[len(wrt) :]
-        grads = self.cotangent.bind(*primals, *_instantiate(cts), static=static, wrt=wrt, backend=backend)
+        grads = self.cotangent.bind(*primals, *_instantiate(cts), wrt=wrt, **settings)
         wanted = [g if ad.is_undefined_primal(t) else None for g, t in zip(grads, tangents, strict=True)]
         return [None] * len(primals) + wanted
 
-    def _cotangent_transpose(self, cts: Any, *operands: Any, static: Any, wrt: Any, backend: str) -> list[Any]:
+    def _cotangent_transpose(self, cts: Any, *operands: Any, wrt: Any, **settings: Any) -> list[Any]:
         primals, incoming = operands[: len(wrt)], operands[len(wrt) :]
-        out = self.tangent.bind(*primals, *_instantiate(cts), static=static, wrt=wrt, backend=backend)
+        out = self.tangent.bind(*primals, *_instantiate(cts), wrt=wrt, **settings)
         wanted = [o if ad.is_undefined_primal(t) else None for o, t in zip(out, incoming, strict=True)]
         return [None] * len(primals) + wanted
 

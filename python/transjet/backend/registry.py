@@ -42,6 +42,7 @@ class Request:
         wrt: for tangent and cotangent, which operands are differentiated.
         avals: shape and dtype of every operand.
         operation: the specification, for a kernel that leaves a part of the work to the reference.
+        precision: how GPUs multiply matrices of float32, see `transjet.backend.precision`.
     """
 
     op: str
@@ -51,6 +52,7 @@ class Request:
     wrt: tuple[bool, ...]
     avals: tuple[Any, ...]
     operation: Any = None
+    precision: str = "default"
 
 
 @dataclass(frozen=True)

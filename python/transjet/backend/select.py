@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from transjet.backend import rates
+from transjet.backend import precision, rates
 from transjet.backend.registry import BACKENDS, PLATFORMS, Kernel, Request, availability, kernel
 from transjet.errors import BackendError
 
@@ -91,7 +91,7 @@ def _obstacle(name: str, request: Request) -> tuple[Kernel | None, str | None]:
     found = kernel(request.op, request.role, name)
     if found is None:
         return None, f"has no kernel for {request.op} ({request.role})"
-    return found, found.refuses(request)
+    return found, precision.obstacle(name, request.precision) or found.refuses(request)
 
 
 def choose(request: Request, backend: str) -> Choice:
@@ -117,6 +117,7 @@ def choose(request: Request, backend: str) -> Choice:
         )
     chosen, why = _first(able, request)
     reasons = {name: obstacle or f"not needed, {chosen} comes first" for name, (_, obstacle) in found.items()}
+    why += precision.remark(chosen, request.precision)
     return Choice(chosen, found[chosen][0], reasons | {chosen: why})
 
 

@@ -5,7 +5,7 @@ All operations work under jit, grad, jvp, vmap, scan, checkpoint and shard_map, 
 
 from typing import Any
 
-from transjet.backend import BACKENDS, Choice, full_precision, use_backend
+from transjet.backend import BACKENDS, Choice, full_precision, use_backend, use_precision
 from transjet.errors import ConfigError
 from transjet.ops._operands import check_activation
 from transjet.ops._terms import JETS, Term
@@ -88,4 +88,5 @@ __all__ = [
     "null",
     "ode_transport",
     "use_backend",
+    "use_precision",
 ]
