@@ -27,15 +27,6 @@ std::size_t bytes_of(const CudaCallSizes& sizes, const cuda::Options& options) {
     return cuda::workspace_of(call, options);
   }
   if (sizes.target == "transjet_gram") {
-    const int count = terms.count();
-    if constexpr (sizeof(T) == sizeof(float)) {
-      if (!sizes.precise) {
-        return cuda::workspace_of(cpu::GramCall<float, float>{count, terms.terms(), nullptr}, options);
-      }
-    }
-    return cuda::workspace_of(cpu::GramCall<T, double>{count, terms.terms(), nullptr}, options);
-  }
-  if (sizes.target == "transjet_gram") {
     if (sizes.precise)
       return cuda::workspace_of(cpu::GramCall<T, double>{terms.count(), terms.terms(), nullptr}, options);
     return cuda::workspace_of(cpu::GramCall<T, T>{terms.count(), terms.terms(), nullptr}, options);

@@ -22,7 +22,6 @@ const std::vector<Registration>& registrations() {
       {"transjet_jet_cotangent", "CUDA", transjet_jet_cotangent_cuda},
       {"transjet_gauss_newton", "CUDA", transjet_gauss_newton_cuda},
       {"transjet_gram", "CUDA", transjet_gram_cuda},
-      {"transjet_gram", "CUDA", transjet_gram_cuda},
 #endif
   };
   return rows;
