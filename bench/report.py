@@ -1,4 +1,4 @@
-"""The figures of `table.py` as Markdown."""
+"""The figures of `table.py` and `gpu.py` as Markdown."""
 
 
 def _table(head, rows):
@@ -68,6 +68,8 @@ def _memory(rows):
 
 def markdown(results):
     """All tables."""
+    if results.get("kind") == "gpu":
+        return markdown_gpu(results)
     machine = ", ".join(f"{name} {value}" for name, value in results["machine"].items())
     null = {name: f"{t['median']:.1f}" for name, t in results["null, 1 core"].items()}
     step = (float(null["cpu, 17"]) - float(null["cpu, 1"])) / 16
@@ -88,3 +90,76 @@ def markdown(results):
         f"Null op, microseconds a jitted call: {null}; one more call in the same program costs {step:.2f}",
     ]
     return "\n\n".join(parts)
+
+
+def _gpu_cell(row):
+    """A row's time, or why there is none."""
+    if "ms" not in row:
+        return next((k for k in ("skipped", "failed") if k in row), "")
+    mark = ", WRONG" if row.get("wrong") else ""
+    return f"{row['ms']['median']:.3g}{mark}"
+
+
+def _gpu_pivot(rows, about):
+    """One line a case, one column a backend."""
+    backends = list(dict.fromkeys(row["backend"] for row in rows))
+    cases = {}
+    for row in rows:
+        cases.setdefault(tuple(row.get(k, "") for k in about), {})[row["backend"]] = row
+    head = [*about, *(f"{b}, ms" for b in backends), *(f"{b}, GFLOP/s (share)" for b in backends)]
+    lines = []
+    for case, found in cases.items():
+        rates = []
+        for backend in backends:
+            row = found.get(backend, {})
+            share = f" ({100 * row['share']:.0f} %)" if row.get("share") else ""
+            rates.append(f"{row['gflops']:.0f}{share}" if "gflops" in row else "")
+        lines.append([*case, *(_gpu_cell(found.get(b, {})) for b in backends), *rates])
+    return _table(head, lines)
+
+
+def _gpu_ceilings(ceilings):
+    cells = []
+    for name, found in ceilings.items():
+        unit = "GB/s" if name == "copy" else "GFLOP/s"
+        said = found.get("skipped") or found.get("failed")
+        cells.append([name, f"{found['rate']:.0f} {unit}" if "rate" in found else said])
+    return _table(["measured", "rate"], cells)
+
+
+def _gpu_others(rows):
+    """Whole runs and memory, and the reasons of what is missing."""
+    cells = []
+    for row in rows:
+        case = ", ".join(str(v) for k, v in row.items() if k in ("what", "backend", "role", "n", "d", "width", "dtype"))
+        if "seconds" in row:
+            cells.append(
+                [case, f"{row['seconds']:.1f} s to an ESS of {row['goal']}, {row['iterations']:.0f} iterations"]
+            )
+        elif row["what"] == "memory" and "mib" in row:
+            cells.append([case, f"{row['mib']:.1f} MiB"])
+        for key in ("not_reached", "skipped", "failed"):
+            if key in row:
+                cells.append([case, f"{key.replace('_', ' ')}: {row[key]}".replace("|", "/").replace("\n", " ")])
+    return _table(["what", "result"], cells)
+
+
+def markdown_gpu(results):
+    """All tables of `gpu.py`."""
+    rows = results["rows"]
+    machine = ", ".join(f"{name} {value}" for name, value in results["machine"].items())
+    products = [row for row in rows if row["what"] == "product"]
+    steps = [row for row in rows if row["what"] in ("step", "gram")]
+    return "\n\n".join(
+        [
+            f"{machine}; {results['date']}",
+            "What the device reaches on plain products and copies",
+            _gpu_ceilings(results["ceilings"]),
+            "laplacian_jet, 3 hidden layers; share of a third of the tf32 rate, in float64 of the float64 rate",
+            _gpu_pivot(products, ["role", "dtype", "n", "d", "width"]),
+            "Whole dual Gauss-Newton step and Gram matrix",
+            _gpu_pivot(steps, ["what", "dtype", "n"]),
+            "Runs, peak memory, and what is missing",
+            _gpu_others(rows),
+        ]
+    )
