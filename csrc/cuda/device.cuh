@@ -77,10 +77,13 @@ int launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t sha
   if (shared_bytes > 48 * 1024) {
     const cudaError_t error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                                    static_cast<int>(shared_bytes));
-    if (error != cudaSuccess) return error;
+    if (error != cudaSuccess) {
+      cudaGetLastError();  // forget it, or every later launch of this thread would seem to fail
+      return error;
+    }
   }
   kernel<<<grid, block, shared_bytes, stream>>>(static_cast<Parameters>(arguments)...);
-  return cudaPeekAtLastError();
+  return cudaGetLastError();
 }
 
 inline int memset_async(void* memory, int byte, std::size_t bytes, Stream stream) {
