@@ -209,7 +209,7 @@ def to_ess(figures, backend):
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "transjet", "run", "gmm-grid", "--out", folder, "--overwrite", "--quiet"]
         command += ["--no-pictures", "--backend", backend, "--set", "score_every=10"]
-        command += ["--iterations", "20"] if figures.quick else []
+        command += ["--iterations", "10"] if figures.quick else []
         done = subprocess.run(command, capture_output=True, text=True, timeout=max(1, min(120, figures.left)))
         if done.returncode:
             raise RuntimeError(done.stderr[-300:])

@@ -1,0 +1,46 @@
+"""Every operation in every role and dtype against the reference in float64."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+from gpu_cases import JET_ROLES, PRODUCTS, check, compute, reference
+from jet_oracle import JETS
+
+DTYPES = ("float32", "float64")
+MAIN = ("odd", "even", "wide")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("role", JET_ROLES)
+@pytest.mark.parametrize("name", JETS)
+@pytest.mark.parametrize("size", MAIN)
+def test_jets(size: str, name: str, role: str, dtype: str, backend: str) -> None:
+    check(compute(name, role, size, dtype, backend), name, role, size, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("role", PRODUCTS)
+@pytest.mark.parametrize("size", MAIN)
+def test_products(size: str, role: str, dtype: str, backend: str) -> None:
+    check(compute("residual", role, size, dtype, backend), "residual", role, size, dtype)
+
+
+@pytest.mark.parametrize("role", ["forward", "cotangent"])
+@pytest.mark.parametrize("name", ["laplacian_jet", "divergence_jet"])
+@pytest.mark.parametrize("size", ["one point", "directions", "each point's directions"])
+def test_odd_shapes(size: str, name: str, role: str, backend: str) -> None:
+    check(compute(name, role, size, "float32", backend), name, role, size, "float32")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_wrong_result_is_noticed(dtype: str) -> None:
+    case = ("laplacian_jet", "cotangent", "odd", dtype)
+    right = reference(*case)
+    check(right, *case)
+    step = 100 * float(np.finfo(dtype).eps) * (1 if dtype == "float32" else 100)
+    with pytest.raises(AssertionError):
+        check(jax.tree.map(lambda a: a + np.asarray(step * np.max(np.abs(a)), dtype), right), *case)
+    with pytest.raises(AssertionError):
+        check(jax.tree.map(lambda a: a * np.asarray(np.nan, dtype), right), *case)
