@@ -1,8 +1,12 @@
 # The CPU kernels, compiled once for every instruction set and element type and chosen when the module is loaded: a wheel
 # runs on any processor of its architecture, and is never built with -march=native.
-set(TRANSJET_ISAS baseline)
+set(isas baseline)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
-  list(APPEND TRANSJET_ISAS avx2 avx512)
+  list(APPEND isas avx2 avx512)
+endif()
+set(TRANSJET_ISAS ${isas} CACHE STRING "Instruction sets of the CPU kernels; baseline must be among them")
+if(NOT baseline IN_LIST TRANSJET_ISAS)
+  message(FATAL_ERROR "TRANSJET_ISAS must contain baseline, got '${TRANSJET_ISAS}'")
 endif()
 set(TRANSJET_ISA_FLAGS_baseline "")
 set(TRANSJET_ISA_FLAGS_avx2 -mavx2 -mfma)
@@ -14,6 +18,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 
 foreach(isa IN LISTS TRANSJET_ISAS)
+  string(TOUPPER TRANSJET_HAS_${isa} has)
+  target_compile_definitions(transjet_cpu PRIVATE ${has})
   foreach(element IN ITEMS float double)
     set(target transjet_cpu_${isa}_${element})
     add_library(${target} OBJECT csrc/cpu/isa.cpp)

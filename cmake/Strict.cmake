@@ -10,8 +10,12 @@ if(TRANSJET_SANITIZE AND TRANSJET_MODULE)
 endif()
 
 # Further warnings may follow the target's name.
-function(transjet_strict target)
+function(transjet_warnings target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion ${ARGN})
+endfunction()
+
+function(transjet_strict target)
+  transjet_warnings(${target} ${ARGN})
   if(TRANSJET_SANITIZE)
     target_compile_options(
       ${target} PRIVATE -g -fsanitize=${TRANSJET_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)

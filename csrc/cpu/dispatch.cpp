@@ -12,8 +12,10 @@ struct Row {
   const KernelTable<double>& (*twice)();
 };
 
-#if defined(__x86_64__)
+#if defined(TRANSJET_HAS_AVX2) || defined(TRANSJET_HAS_AVX512)
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+#endif
+#if defined(TRANSJET_HAS_AVX512)
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
@@ -23,8 +25,10 @@ bool always() { return true; }
 
 constexpr Row kRows[] = {
 // best first
-#if defined(__x86_64__)
+#if defined(TRANSJET_HAS_AVX512)
     {"avx512", has_avx512, avx512::kernel_table<float>, avx512::kernel_table<double>},
+#endif
+#if defined(TRANSJET_HAS_AVX2)
     {"avx2", has_avx2, avx2::kernel_table<float>, avx2::kernel_table<double>},
 #endif
     {"baseline", always, baseline::kernel_table<float>, baseline::kernel_table<double>},

@@ -79,7 +79,7 @@ TRANSJET_INLINE void point_blocks(const StreamProduct<T>& product, const RowKind
                                   std::size_t points) {
   for (; points >= Q; points -= Q, point += Q) point_block<T, S, Q, V>(product, kinds, point);
   if constexpr (Q > 1) {
-    if (points > 0) point_blocks<T, S, V, Q - 1>(product, kinds, point, points);
+    if (points > 0) point_blocks<T, S, V, Q / 2>(product, kinds, point, points);
   }
 }
 
