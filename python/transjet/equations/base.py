@@ -32,10 +32,18 @@ class Unknown(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Points with everything about them that does not depend on the parameters."""
+    """Points with everything about them that does not depend on the parameters.
+
+    Attributes:
+        points: where the residual is evaluated.
+        data: from the equation's `data`.
+        weights: a weight per point in the loss, mean of w R^2, (n,); None: all 1. They make a loss at points drawn
+            from one distribution that of another (importance weights).
+    """
 
     points: Points
     data: Any
+    weights: Array | None = None
 
 
 def _no_data(points: Points) -> None:

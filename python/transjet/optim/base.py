@@ -39,9 +39,9 @@ class StepInfo(NamedTuple):
     """Figures of one step; every field is a scalar.
 
     Attributes:
-        loss: the objective at the step's points, before the step: mean of R^2, or its robust form.
+        loss: the objective at the step's points, before the step: mean of R^2 (w R^2), or its robust form.
         loss_after: the same with the new parameters; NaN where the optimiser does not evaluate it.
-        residual_rms: root of the mean of R^2 at the step's points, before the step.
+        residual_rms: root of the mean of R^2 (w R^2) at the step's points, before the step.
         step_size: factor on the direction; 0 for a rejected step.
         damping: Levenberg-Marquardt damping used; 0 for first-order optimisers.
         outcome: an `Outcome`.
@@ -56,7 +56,7 @@ class StepInfo(NamedTuple):
 
 
 class Optimiser(Protocol):
-    """Minimises the mean of R^2 over collocation points, one batch a step."""
+    """Minimises the mean of R^2 over collocation points, or of w R^2 where the batch has weights, one batch a step."""
 
     def init(self, params: Params) -> Any:
         """State for these parameters."""
@@ -67,9 +67,10 @@ class Optimiser(Protocol):
         ...
 
 
-def root_mean_square(residual: Array) -> Array:
-    """Root of the mean of R^2."""
-    return jnp.sqrt(jnp.mean(residual * residual))
+def root_mean_square(residual: Array, weights: Array | None = None) -> Array:
+    """Root of the mean of R^2, or of w R^2."""
+    square = residual * residual
+    return jnp.sqrt(jnp.mean(square if weights is None else weights * square))
 
 
 def all_finite(tree: Any) -> Array:

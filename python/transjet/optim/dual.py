@@ -25,7 +25,7 @@ from transjet.equations import Batch, Equation, Linearization, Params
 from transjet.errors import ConfigError
 from transjet.optim.base import Outcome, StepInfo, add_scaled, all_finite, root_mean_square, where
 from transjet.optim.line_search import grid_search
-from transjet.optim.robust import huber_loss, huber_roots, huber_scale
+from transjet.optim.robust import huber_loss, huber_roots, huber_scale, row_weights
 from transjet.optim.solve import damped_solve
 
 Array = jax.Array
@@ -88,11 +88,12 @@ class DualGaussNewton:
     ) -> tuple[Params, DualState, StepInfo]:
         """One step on one batch; a step that fails leaves the parameters alone."""
         lin = equation.linearize(params, batch)
-        scale = huber_scale(lin.residual, self.robust)
-        loss = huber_loss(lin.residual, scale)
-        direction = self._direction(lin, state, huber_roots(lin.residual, scale))
+        weights = row_weights(batch.weights, lin.residual)
+        scale = huber_scale(lin.residual, self.robust, weights)
+        loss = huber_loss(lin.residual, scale, weights)
+        direction = self._direction(lin, state, huber_roots(lin.residual, scale, weights))
         size, loss_after = grid_search(
-            equation, params, direction, batch, self.steps, lambda residual: huber_loss(residual, scale)
+            equation, params, direction, batch, self.steps, lambda residual: huber_loss(residual, scale, weights)
         )
         outcome = jnp.select(
             [~jnp.isfinite(loss), ~all_finite(direction), ~(loss_after < loss)],
@@ -101,7 +102,7 @@ class DualGaussNewton:
         )
         accepted = outcome == Outcome.ACCEPTED
         size = jnp.where(accepted, size, 0)
-        info = StepInfo(loss, loss_after, root_mean_square(lin.residual), size, state.damping, outcome)
+        info = StepInfo(loss, loss_after, root_mean_square(lin.residual, weights), size, state.damping, outcome)
         new_params = where(accepted, add_scaled(params, -size, direction), params)
         # A rejected direction is forgotten: the next step starts from its own points alone.
         kept = where(accepted, direction, jax.tree.map(jnp.zeros_like, direction))

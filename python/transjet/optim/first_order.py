@@ -12,7 +12,7 @@ import optax
 from transjet.equations import Batch, Equation, Params
 from transjet.errors import ConfigError
 from transjet.optim.base import Outcome, StepInfo, all_finite, root_mean_square, where
-from transjet.optim.robust import huber_loss, huber_roots, huber_scale
+from transjet.optim.robust import huber_loss, huber_roots, huber_scale, row_weights
 
 Array = jax.Array
 
@@ -36,9 +36,11 @@ class FirstOrder:
     def step(self, equation: Equation, params: Params, state: Any, batch: Batch) -> tuple[Params, Any, StepInfo]:
         """One step of the transformation."""
         lin = equation.linearize(params, batch)
-        scale = huber_scale(lin.residual, self.robust)
-        loss, weights = huber_loss(lin.residual, scale), huber_roots(lin.residual, scale) ** 2
-        gradient = lin.vjp(2 * weights * lin.residual / lin.residual.shape[0])
+        weights = row_weights(batch.weights, lin.residual)
+        scale = huber_scale(lin.residual, self.robust, weights)
+        loss = huber_loss(lin.residual, scale, weights)
+        rows = huber_roots(lin.residual, scale, weights) ** 2
+        gradient = lin.vjp(2 * rows * lin.residual / lin.residual.shape[0])
         updates, new_state = self.transformation.update(gradient, state, params)
         outcome = jnp.select(
             [~jnp.isfinite(loss), ~all_finite(updates)],
@@ -47,7 +49,7 @@ class FirstOrder:
         )
         accepted = outcome == Outcome.ACCEPTED
         zero, nan = jnp.zeros_like(loss), jnp.full_like(loss, jnp.nan)
-        info = StepInfo(loss, nan, root_mean_square(lin.residual), accepted.astype(loss.dtype), zero, outcome)
+        info = StepInfo(loss, nan, root_mean_square(lin.residual, weights), accepted.astype(loss.dtype), zero, outcome)
         new_params = where(accepted, optax.apply_updates(params, updates), params)
         return new_params, where(accepted, new_state, state), info
 
