@@ -47,15 +47,15 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3)
     const int r = row + BlockSums<Policy>::first_row() + i / 2 * 16 + sum_row(lane_index(), i % 2 * 2);
     if (r >= rows) continue;
     const int s = r % job.with_rows.count;
-    const T* with =
-        job.with + static_cast<std::size_t>(job.with_rows(r)) * static_cast<std::size_t>(job.with_line);
+    const T* with = job.with + offset_of(job.with_rows(r), job.with_line);
     TRANSJET_UNROLL
     for (int j = 0; j < 2 * kWarpColumns; ++j) {
       const int k = i % 2 * 2 + j % 2;
       const int c = column + BlockSums<Policy>::first_column() + j / 2 * 8 + sum_column(lane_index(), k);
       if (c >= job.columns) continue;
       T value = sums.sum[i / 2][j / 2].value[k];
-      if (s < job.constants) value += job.constant[s * job.constant_line + c];
+      if (s < job.constants)
+        value += job.constant[offset_of(s, job.constant_line) + static_cast<std::size_t>(c)];
       partial[i] += with[c] * value;
     }
   }
@@ -64,8 +64,8 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3)
   const int r = static_cast<int>(threadIdx.x);
   if (r >= kBlockRows || row + r >= rows) return;
   const int s = (row + r) % job.with_rows.count, p = (row + r) / job.with_rows.count;
-  contraction.sums[job.first_sum + static_cast<std::size_t>(column / kBlockColumns * rows + row + r)] =
-      contraction.weights(job.weight, p, s) * (shared[r] + shared[kBlockRows + r]);
+  T* to = contraction.sums + job.first_sum + offset_of(column / kBlockColumns, rows);
+  to[row + r] = contraction.weights(job.weight, p, s) * (shared[r] + shared[kBlockRows + r]);
 }
 
 template <typename Policy>

@@ -17,13 +17,13 @@ TRANSJET_DEVICE void add_rows_times(BlockSums<Policy>& sums, const T* a, int a_l
       [&](int stage, int k) {
         copy_tile<kBlockRows, kSlice<T>>(Stage::left(stage), kDeepLine<T>, depth - k, [&](int r) -> const T* {
           if (row + r >= rows) return nullptr;
-          return a + static_cast<std::size_t>(a_rows(row + r)) * static_cast<std::size_t>(a_line) + k;
+          return a + offset_of(a_rows(row + r), a_line) + k;
         });
-        copy_tile<kSlice<T>, kBlockColumns>(
-            Stage::right(stage), kWideLine<T>, columns - column, [&](int r) -> const T* {
-              if (k + r >= depth) return nullptr;
-              return b + static_cast<std::size_t>(k + r) * static_cast<std::size_t>(b_line) + column;
-            });
+        copy_tile<kSlice<T>, kBlockColumns>(Stage::right(stage), kWideLine<T>, columns - column,
+                                            [&](int r) -> const T* {
+                                              if (k + r >= depth) return nullptr;
+                                              return b + offset_of(k + r, b_line) + column;
+                                            });
       },
       [](int, int) {}, [&](int stage, int) { sums.template add_slice<Left::kRows>(stage); });
 }
@@ -40,8 +40,7 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3)
                  product.columns, product.depth, row, column);
   sums.visit([&](int r, int c, T& value) {
     if (row + r >= product.rows || column + c >= product.columns) return;
-    T* to =
-        product.c + static_cast<std::size_t>(row + r) * static_cast<std::size_t>(product.c_line) + column + c;
+    T* to = product.c + offset_of(row + r, product.c_line) + column + c;
     *to = product.add ? *to + value : value;
   });
 }

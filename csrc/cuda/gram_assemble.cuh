@@ -16,10 +16,6 @@ TRANSJET_DEVICE Four<T> load_four(const T* from) {
   return *reinterpret_cast<const Four<T>*>(from);
 }
 
-TRANSJET_DEVICE std::size_t thread_index() {
-  return static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-}
-
 // sums[i][j] = sum_s a[s][i] b[s][j]
 template <typename T>
 TRANSJET_DEVICE void sum_outer_products(int streams, const T* a, int a_line, const T* b, int b_line,
@@ -39,9 +35,9 @@ template <typename T>
 TRANSJET_KERNEL void TRANSJET_BOUNDS(kStepThreads, 1) assemble_hidden_kernel(HiddenColumns<T> c) {
   const GramBlock<T>& block = c.block;
   const int across = block.row_length / 4, down = (block.rows + 3) / 4;
-  const std::size_t p = thread_index() / static_cast<std::size_t>(across * down);
+  const std::size_t p = element_index() / static_cast<std::size_t>(across * down);
   if (p >= static_cast<std::size_t>(block.points)) return;
-  const int at = static_cast<int>(thread_index() % static_cast<std::size_t>(across * down));
+  const int at = static_cast<int>(element_index() % static_cast<std::size_t>(across * down));
   const int row = at / across * 4, i = block.first + row, j = at % across * 4;
   const std::size_t first = p * static_cast<std::size_t>(c.streams);
   const T* b = c.zbar + first * static_cast<std::size_t>(c.zbar_line) + j;
@@ -101,9 +97,9 @@ template <typename T>
 TRANSJET_KERNEL void TRANSJET_BOUNDS(kStepThreads, 1) assemble_end_kernel(EndColumns<T> c) {
   const GramBlock<T>& block = c.block;
   const auto columns = static_cast<std::size_t>(block.columns());
-  const std::size_t p = thread_index() / columns;
+  const std::size_t p = element_index() / columns;
   if (p >= static_cast<std::size_t>(block.points)) return;
-  const int column = static_cast<int>(thread_index() % columns);
+  const int column = static_cast<int>(element_index() % columns);
   block.to[p * static_cast<std::size_t>(block.line) + static_cast<std::size_t>(column)] =
       end_column(c, p, block.first + column / block.row_length, column % block.row_length);
 }

@@ -1,7 +1,7 @@
 // Parameters to their packed form, on the device, once per call.
 #pragma once
 
-#include "cuda/device.cuh"
+#include "cuda/index.cuh"
 #include "cuda/views.h"
 
 namespace transjet::cuda {
@@ -16,7 +16,7 @@ std::size_t lay_out_packed(const JetProblem<T>& problem, int hidden_pad, T* memo
   std::size_t used = 0;
   const auto take = [&](int rows, int columns) -> const T* {
     const T* taken = memory == nullptr ? nullptr : memory + used;
-    used += (static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns) + 63) / 64 * 64;
+    used += (offset_of(rows, columns) + 63) / 64 * 64;
     return taken;
   };
   view = {};
@@ -52,32 +52,34 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(256, 1) pack_kernel(NetView<T> from, Packed
   T* forward = const_cast<T*>(to.forward[l]);
   T* backward = const_cast<T*>(to.backward[l]);
   T* bias = const_cast<T*>(to.bias[l]);
-  const int start = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
-  const int step = static_cast<int>(gridDim.x * blockDim.x);
-  for (int i = start; i < rows * columns; i += step) {
-    const int row = i / columns, column = i % columns;
-    const bool real = row < from.widths[l] && column < from.widths[l + 1];
-    const T value = real ? from.weights[l][row * from.widths[l + 1] + column] : T(0);
+  const std::size_t step = static_cast<std::size_t>(gridDim.x) * blockDim.x;
+  for (std::size_t i = element_index(); i < offset_of(rows, columns); i += step) {
+    const Element at = element_of(i, columns);
+    const bool real = at.row < from.widths[l] && at.column < from.widths[l + 1];
+    const std::size_t source = offset_of(at.row, from.widths[l + 1]) + static_cast<std::size_t>(at.column);
+    const T value = real ? from.weights[l][source] : T(0);
     forward[i] = value;
-    backward[column * rows + row] = value;
+    backward[offset_of(at.column, rows) + static_cast<std::size_t>(at.row)] = value;
   }
-  for (int i = start; i < columns; i += step) bias[i] = i < from.widths[l + 1] ? from.biases[l][i] : T(0);
+  for (auto i = static_cast<int>(element_index()); i < columns; i += static_cast<int>(step))
+    bias[i] = i < from.widths[l + 1] ? from.biases[l][i] : T(0);
 }
 
 // Rows of shared directions at both ends of the network, from the packed weights.
 template <typename T>
 TRANSJET_KERNEL void TRANSJET_BOUNDS(256, 1)
     pack_directions_kernel(PackedView<T> view, int d, int count, const T* directions, bool is_vector) {
-  const int start = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
-  const int step = static_cast<int>(gridDim.x * blockDim.x);
+  const std::size_t step = static_cast<std::size_t>(gridDim.x) * blockDim.x;
   for (int end = 0; end < (is_vector ? 2 : 1); ++end) {
     const T* weights = end == 0 ? view.forward[0] : view.backward[view.depth - 1];
     T* to = const_cast<T*>(end == 0 ? view.first_tangents : view.last_tangents);
     const int columns = end == 0 ? view.pads[1] : view.pads[view.depth - 1];
-    for (int i = start; i < count * columns; i += step) {
-      const int k = i / columns, column = i % columns;
+    for (std::size_t i = element_index(); i < offset_of(count, columns); i += step) {
+      const Element at = element_of(i, columns);
+      const T* direction = directions + offset_of(at.row, d);
       T sum = T(0);
-      for (int j = 0; j < d; ++j) sum += directions[k * d + j] * weights[j * columns + column];
+      for (int j = 0; j < d; ++j)
+        sum += direction[j] * weights[offset_of(j, columns) + static_cast<std::size_t>(at.column)];
       to[i] = sum;
     }
   }

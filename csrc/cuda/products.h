@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/network.h"
+#include "cuda/index.cuh"
 #include "cuda/queue.h"
 #include "cuda/views.h"
 
@@ -99,7 +100,7 @@ std::size_t lay_out_contraction(Contraction<T>& contraction) {
     job.first_block = blocks;
     job.first_sum = elements;
     blocks += row_blocks(rows) * column_blocks(job.columns);
-    elements += static_cast<std::size_t>(rows) * static_cast<std::size_t>(column_blocks(job.columns));
+    elements += offset_of(rows, column_blocks(job.columns));
   }
   return elements;
 }
@@ -129,7 +130,7 @@ struct MatrixSums {
 
 template <typename T>
 TRANSJET_HOST_DEVICE std::size_t sum_elements(const SumJob<T>& job) {
-  return static_cast<std::size_t>(job.columns_a + 1) * static_cast<std::size_t>(job.columns_b);
+  return offset_of(job.columns_a + 1, job.columns_b);
 }
 
 template <typename T>

@@ -31,21 +31,22 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kStreamThreads, 1)
   const int column = tile / job.rows() * kStreamColumns + static_cast<int>(threadIdx.x) % kStreamColumns;
   const int step = (all.points + job.slots - 1) / job.slots, begin = slot * step;
   const int end = begin + step < all.points ? begin + step : all.points;
+  const T* from = job.from + offset_of(job.first, job.line) + column;
   T sum = T(0), weights = T(0);
   for (int p = begin + static_cast<int>(threadIdx.x) / kStreamColumns; p < end; p += kStreamPoints) {
     const T scale = all.scale == nullptr ? T(1) : all.scale[p];
     for (int s = row; s < (job.merged ? job.count : row + 1); ++s) {
       const T weight = scale * all.weights(job.weight, p, s);
       if (s == 0) weights += weight;
-      if (column < job.line) sum += weight * job.from[(p * job.step + job.first + s) * job.line + column];
+      if (column < job.line) sum += weight * from[offset_of(p * job.step + s, job.line)];
     }
   }
   sum = sum_column_threads(sum);
   weights = sum_column_threads(weights);
   if (threadIdx.x >= kStreamColumns) return;
   T* to = job.partial + static_cast<std::size_t>(slot) * job.elements();
-  if (column < job.line) to[row * job.line + column] = sum;
-  if (tile == 0 && threadIdx.x == 0) to[job.rows() * job.line] = weights;
+  if (column < job.line) to[offset_of(row, job.line) + static_cast<std::size_t>(column)] = sum;
+  if (tile == 0 && threadIdx.x == 0) to[offset_of(job.rows(), job.line)] = weights;
 }
 
 template <typename T>
@@ -61,13 +62,13 @@ void sum_streams(Queue& queue, const StreamSums<T>& sums) {
 template <typename T>
 TRANSJET_KERNEL void TRANSJET_BOUNDS(kStepThreads, 1) reduce_kernel(TRANSJET_CONSTANT Reductions<T> all) {
   const Reduction<T>& job = all.job[blockIdx.y];
-  const int step = static_cast<int>(gridDim.x * blockDim.x);
-  for (int i = element_index(); i < job.rows * job.columns; i += step) {
-    const int row = i / job.columns, column = i % job.columns;
-    const T* from = job.from + row * job.line + column;
+  const std::size_t step = static_cast<std::size_t>(gridDim.x) * blockDim.x;
+  for (std::size_t i = element_index(); i < offset_of(job.rows, job.columns); i += step) {
+    const Element at = element_of(i, job.columns);
+    const T* from = job.from + offset_of(at.row, job.line) + at.column;
     T sum = T(0);
     for (int slot = 0; slot < job.slots; ++slot) sum += from[static_cast<std::size_t>(slot) * job.stride];
-    T* to = job.to + row * job.to_line + column;
+    T* to = job.to + offset_of(at.row, job.to_line) + at.column;
     *to = all.add ? *to + sum : sum;
   }
 }
@@ -77,7 +78,7 @@ void reduce(Queue& queue, const Reductions<T>& reductions) {
   std::size_t most = 1;
   for (int i = 0; i < reductions.jobs; ++i) {
     const Reduction<T>& job = reductions.job[i];
-    most = std::max(most, static_cast<std::size_t>(job.rows) * static_cast<std::size_t>(job.columns));
+    most = std::max(most, offset_of(job.rows, job.columns));
   }
   dim3 grid = blocks_for(std::min(most, std::size_t{1} << 16));
   grid.y = static_cast<unsigned>(reductions.jobs);
@@ -89,22 +90,26 @@ template <typename T>
 TRANSJET_KERNEL void TRANSJET_BOUNDS(kStepThreads, 1)
     add_tangent_sums_kernel(TRANSJET_CONSTANT TangentSums<T> all) {
   const int end = static_cast<int>(blockIdx.y), width = all.width[end];
-  const int i = element_index() / width, j = element_index() % width;
+  const Element at = element_of(element_index(), width);
+  const int i = at.row, j = at.column;
   if (all.sums[end] == nullptr || i >= all.d) return;
   const T* from = all.sums[end] + j;
   T sum = T(0);
   if (all.directions == nullptr) {
-    sum = from[i * all.line[end]];
+    sum = from[offset_of(i, all.line[end])];
   } else {
-    for (int k = 0; k < all.count; ++k) sum += all.directions[k * all.d + i] * from[k * all.line[end]];
+    const T* direction = all.directions + i;
+    for (int k = 0; k < all.count; ++k)
+      sum += direction[offset_of(k, all.d)] * from[offset_of(k, all.line[end])];
   }
-  all.gradient[end][end == 0 ? i * width + j : j * all.d + i] += sum;
+  T* to = all.gradient[end] + (end == 0 ? offset_of(i, width) + j : offset_of(j, all.d) + i);
+  *to += sum;
 }
 
 template <typename T>
 void add_tangent_sums(Queue& queue, const TangentSums<T>& sums) {
   const int width = std::max(sums.width[0], sums.width[1]);
-  dim3 grid = blocks_for(static_cast<std::size_t>(sums.d) * static_cast<std::size_t>(width));
+  dim3 grid = blocks_for(offset_of(sums.d, width));
   grid.y = sums.sums[1] == nullptr ? 1 : 2;
   queue.launch(add_tangent_sums_kernel<T>, grid, kStepThreads, 0, sums);
 }
@@ -120,7 +125,7 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kStepThreads, 1)
     const ContractJob<T>& job = contraction.job[i];
     const int count = job.with_rows.count, rows = job_rows(job, contraction.points);
     for (int block = 0; block < column_blocks(job.columns); ++block) {
-      const T* from = contraction.sums + job.first_sum + block * rows + p * count;
+      const T* from = contraction.sums + job.first_sum + offset_of(block, rows) + offset_of(p, count);
       for (int s = lane_index(); s < count; s += kWarpSize) sum += from[s];
     }
   }

@@ -18,7 +18,7 @@ struct StreamSum {
 
   TRANSJET_HOST_DEVICE int rows() const { return merged ? 1 : count; }
   TRANSJET_HOST_DEVICE std::size_t elements() const {
-    return static_cast<std::size_t>(rows()) * static_cast<std::size_t>(line) + 16;
+    return offset_of(rows(), line) + 16;
   }
 };
 

@@ -6,7 +6,7 @@
 
 namespace transjet::cuda {
 
-TRANSJET_DEVICE int warp_of_grid() { return element_index() / kWarpSize; }
+TRANSJET_DEVICE int warp_of_grid() { return static_cast<int>(element_index() / kWarpSize); }
 
 // Over the lanes of a warp; every lane gets it.
 template <typename T>
@@ -21,8 +21,8 @@ template <typename T>
 TRANSJET_DEVICE T part_of_product(const LastLayer<T>& last, int row, int weights_row) {
   T sum = T(0);
   for (int pair = 0; pair < 2 && last.h[pair] != nullptr; ++pair) {
-    const T* h = last.h[pair] + row * last.line;
-    const T* weights = last.weights[pair] + weights_row * last.line;
+    const T* h = last.h[pair] + offset_of(row, last.line);
+    const T* weights = last.weights[pair] + offset_of(weights_row, last.line);
     for (int i = lane_index(); i < last.width; i += kWarpSize) sum += h[i] * weights[i];
   }
   return sum;
@@ -42,7 +42,7 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kStepThreads, 1)
   } else if (last.shape.second && s == last.shape.second_row()) {
     result.second[p] = value;
   } else {
-    result.grad[p * d + s - last.shape.head()] = value;
+    result.grad[offset_of(p, d) + static_cast<std::size_t>(s - last.shape.head())] = value;
   }
 }
 
@@ -50,8 +50,7 @@ template <typename T>
 void scalar_outputs(Queue& queue, const LastLayer<T>& last, int d, bool coordinates,
                     const Fields<T>& result) {
   const int rows = coordinates ? last.shape.count() : last.shape.head();
-  const std::size_t threads =
-      static_cast<std::size_t>(last.points) * static_cast<std::size_t>(rows) * kWarpSize;
+  const std::size_t threads = offset_of(last.points, rows) * kWarpSize;
   queue.launch(scalar_outputs_kernel<T>, blocks_for(threads), kStepThreads, 0, last, d, rows, result);
 }
 
@@ -62,16 +61,18 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kStepThreads, 1)
   const int p = warp_of_grid(), count = last.shape.tangents;
   if (p >= last.points) return;
   const int streams = directions == nullptr ? 1 : 1 + count;
-  const T* value = outputs + p * streams * line;
-  for (int i = lane_index(); i < d; i += kWarpSize) result.value[p * d + i] = value[i] + last.bias[i];
+  const T* value = outputs + offset_of(p * streams, line);
+  T* to = result.value + offset_of(p, d);
+  for (int i = lane_index(); i < d; i += kWarpSize) to[i] = value[i] + last.bias[i];
   T sum = T(0);
   for (int k = 0; k < count; ++k) {
     if (directions == nullptr) {
       sum += part_of_product(last, p * (1 + count) + 1 + k, k);
       continue;
     }
-    for (int i = lane_index(); i < d; i += kWarpSize)
-      sum += value[(1 + k) * line + i] * directions[(p * count + k) * d + i];
+    const T* tangent = value + offset_of(1 + k, line);
+    const T* direction = directions + offset_of(p * count + k, d);
+    for (int i = lane_index(); i < d; i += kWarpSize) sum += tangent[i] * direction[i];
   }
   sum = sum_lanes(sum);
   if (lane_index() == 0) result.second[p] = sum;
@@ -87,14 +88,17 @@ void vector_outputs(Queue& queue, const LastLayer<T>& last, int d, const T* outp
 template <typename T>
 TRANSJET_KERNEL void TRANSJET_BOUNDS(kStepThreads, 1)
     gradient_outputs_kernel(Points<T> points, const T* gradient, int line, bool with_dt, Fields<T> result) {
-  const int d = points.d, f = points.f, p = element_index() / (d + 1), i = element_index() % (d + 1);
+  const int d = points.d, f = points.f;
+  const Element at = element_of(element_index(), d + 1);
+  const int p = at.row, i = at.column;
   if (p >= static_cast<int>(points.count)) return;
-  const T* from = gradient + p * line;
+  const T* from = gradient + offset_of(p, line);
   if (i < d) {
-    result.grad[p * d + i] = from[i];
+    result.grad[offset_of(p, d) + static_cast<std::size_t>(i)] = from[i];
   } else if (with_dt) {
+    const T* dtau = points.dtau + offset_of(p, f);
     T sum = T(0);
-    for (int k = 0; k < f; ++k) sum += from[d + k] * points.dtau[p * f + k];
+    for (int k = 0; k < f; ++k) sum += from[d + k] * dtau[k];
     result.dt[p] = sum;
   }
 }

@@ -9,23 +9,25 @@ namespace transjet::cuda {
 // products go through it.
 template <typename T>
 struct Place {
-  int offset;
-  int column;
+  std::size_t offset;
+  int point, column;
   bool real;
 };
 
 template <typename T>
 TRANSJET_DEVICE bool find_place(const LayerStreams<T>& layer, Place<T>& place) {
-  const int at = element_index(), p = at / layer.line;
-  place.column = at % layer.line;
-  place.offset = p * layer.shape.count() * layer.line + place.column;
-  place.real = place.column < layer.width;
-  return p < layer.points;
+  const Element at = element_of(element_index(), layer.line);
+  place.point = at.row;
+  place.column = at.column;
+  place.offset = offset_of(at.row, layer.shape.count()) * static_cast<std::size_t>(layer.line) +
+                 static_cast<std::size_t>(at.column);
+  place.real = at.column < layer.width;
+  return at.row < layer.points;
 }
 
 template <typename T>
 TRANSJET_DEVICE void clear_column(const LayerStreams<T>& layer, T* column) {
-  for (int row = 0; row < layer.shape.count(); ++row) column[row * layer.line] = T(0);
+  for (int row = 0; row < layer.shape.count(); ++row) column[offset_of(row, layer.line)] = T(0);
 }
 
 template <typename T>
@@ -76,7 +78,7 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kStepThreads, 1)
     pull_values_back_kernel(LayerStreams<T> layer, T* z, T* zdot, const T* g, const T* gdot) {
   Place<T> place;
   if (!find_place(layer, place)) return;
-  const int i = place.offset;
+  const std::size_t i = place.offset;
   T zbar = T(0), zbardot = T(0);
   if (place.real) {
     const Derivatives<T> at = derivatives_at(layer, place, z);
@@ -92,18 +94,17 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kStepThreads, 1)
     seed_scalar_kernel(LayerStreams<T> layer, RowWeights<T> weights, const T* last, T* g) {
   Place<T> place;
   if (!find_place(layer, place)) return;
-  const int p = element_index() / layer.line, head = layer.shape.head();
+  const int head = layer.shape.head();
   for (int s = 0; s < layer.shape.count(); ++s) {
     T weight = T(1);
-    if (weights.value != nullptr) weight = s < head ? weights(Weight::kHead, p, s) : T(0);
-    g[place.offset + s * layer.line] = weight * last[place.column];
+    if (weights.value != nullptr) weight = s < head ? weights(Weight::kHead, place.point, s) : T(0);
+    g[place.offset + offset_of(s, layer.line)] = weight * last[place.column];
   }
 }
 
 template <typename T, typename Kernel, typename... Arguments>
 void launch_over(Queue& queue, const LayerStreams<T>& layer, Kernel kernel, const Arguments&... arguments) {
-  const std::size_t elements = static_cast<std::size_t>(layer.points) * static_cast<std::size_t>(layer.line);
-  queue.launch(kernel, blocks_for(elements), kStepThreads, 0, layer, arguments...);
+  queue.launch(kernel, blocks_for(offset_of(layer.points, layer.line)), kStepThreads, 0, layer, arguments...);
 }
 
 template <typename T>

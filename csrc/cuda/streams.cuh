@@ -2,6 +2,7 @@
 // activation. Order and rules are those of cpu/streams.h.
 #pragma once
 
+#include <cstddef>
 #include <type_traits>
 
 #include "core/network.h"
@@ -30,7 +31,7 @@ struct Column {
   TRANSJET_DEVICE Column(T* data_, int step_) : data(data_), step(step_) {}
   TRANSJET_DEVICE Column(const Column<std::remove_const_t<T>>& other) : data(other.data), step(other.step) {}
 
-  TRANSJET_DEVICE T& operator[](int row) const { return data[row * step]; }
+  TRANSJET_DEVICE T& operator[](int row) const { return data[static_cast<std::ptrdiff_t>(row) * step]; }
 
   T* data;
   int step;

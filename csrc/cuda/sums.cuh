@@ -38,7 +38,7 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3)
   const auto rows_of = [&](const T* matrix, int line, const RowMap& map, int k, int at) {
     return [=](int r) -> const T* {
       if (begin + k + r >= end) return nullptr;
-      return matrix + static_cast<std::size_t>(map(begin + k + r)) * static_cast<std::size_t>(line) + at;
+      return matrix + offset_of(map(begin + k + r), line) + at;
     };
   };
   for_each_slice<T>(
@@ -65,11 +65,11 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3)
   T* to = job.partial + static_cast<std::size_t>(slot) * sum_elements(job);
   sums.visit([&](int r, int c, T& value) {
     if (row + r >= job.columns_a || column + c >= job.columns_b) return;
-    to[static_cast<std::size_t>(row + r) * static_cast<std::size_t>(job.columns_b) + column + c] = value;
+    to[offset_of(row + r, job.columns_b) + static_cast<std::size_t>(column + c)] = value;
   });
   const int c = column + static_cast<int>(threadIdx.x);
   if (row == 0 && threadIdx.x < kBlockColumns && c < job.columns_b)
-    to[static_cast<std::size_t>(job.columns_a) * static_cast<std::size_t>(job.columns_b) + c] = bias;
+    to[offset_of(job.columns_a, job.columns_b) + static_cast<std::size_t>(c)] = bias;
 }
 
 template <typename Policy>
