@@ -1,15 +1,20 @@
 """Densities to sample: the zoo of known targets, and targets made of a user's own log density."""
 
+from transjet.targets.banana import banana
 from transjet.targets.base import Target
 from transjet.targets.custom import from_log_density
 from transjet.targets.double_well import double_well
 from transjet.targets.funnel import funnel
 from transjet.targets.gmm import gaussian_mixture, gmm40, gmm_grid
 from transjet.targets.many_well import many_well
+from transjet.targets.many_well_pairs import many_well_pairs
 from transjet.targets.registry import get, names
+from transjet.targets.rings import rings
+from transjet.targets.student import student10, student_mixture
 
 __all__ = [
     "Target",
+    "banana",
     "double_well",
     "from_log_density",
     "funnel",
@@ -18,5 +23,9 @@ __all__ = [
     "gmm40",
     "gmm_grid",
     "many_well",
+    "many_well_pairs",
     "names",
+    "rings",
+    "student10",
+    "student_mixture",
 ]

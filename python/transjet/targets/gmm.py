@@ -104,16 +104,16 @@ def gmm40(dim: int = 2) -> Target:
     """
     dim = _checks.dimension(dim)
     return gaussian_mixture(
-        _literature_centres(dim),
+        uniform_centres(40, dim, 40.0),
         name=f"gmm40-{dim}",
         prior_std=25.0,
         description=f"40 unit Gaussians with centres drawn uniformly from [-40, 40]^{dim}",
     )
 
 
-def _literature_centres(dim: int) -> np.ndarray:
-    """Draw 40 * U(-1, 1) from key 0 in float32 by the generator that JAX used before version 0.5."""
+def uniform_centres(count: int, dim: int, half_width: float) -> np.ndarray:
+    """Draw half_width * U(-1, 1), (count, dim), from key 0 in float32 as JAX before version 0.5 did by default."""
     with jax.ensure_compile_time_eval(), jax.threefry_partitionable(False):
         key = jax.random.key(0, impl="threefry2x32")
-        unit = jax.random.uniform(key, (40, dim), dtype=jnp.float32, minval=-1.0, maxval=1.0)
-        return 40.0 * np.asarray(unit)
+        unit = jax.random.uniform(key, (count, dim), dtype=jnp.float32, minval=-1.0, maxval=1.0)
+        return half_width * np.asarray(unit)

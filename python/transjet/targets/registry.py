@@ -8,22 +8,30 @@ from collections.abc import Callable
 from types import MappingProxyType
 
 from transjet.errors import TargetError
+from transjet.targets.banana import banana
 from transjet.targets.base import Target
 from transjet.targets.double_well import double_well
 from transjet.targets.funnel import funnel
 from transjet.targets.gmm import gmm40, gmm_grid
 from transjet.targets.many_well import many_well
+from transjet.targets.many_well_pairs import many_well_pairs
+from transjet.targets.rings import rings
+from transjet.targets.student import student10
 
 _BUILDERS: MappingProxyType[str, Callable[[], Target]] = MappingProxyType(
     {
+        "banana": banana,
         "double-well": double_well,
         "funnel-10": funnel,
         "gmm-grid": gmm_grid,
         "gmm40-2": gmm40,
         "gmm40-50": lambda: gmm40(50),
+        "many-well-32": many_well_pairs,
         "many-well-5": lambda: many_well(5, 5, 4.0, name="many-well-5", prior_std=1.5),
         "many-well-5-2": lambda: many_well(5, 5, 2.0, name="many-well-5-2"),
         "many-well-50": lambda: many_well(50, 5, 2.0, name="many-well-50"),
+        "rings": rings,
+        "student10-50": student10,
     }
 )
 
