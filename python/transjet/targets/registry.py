@@ -10,18 +10,24 @@ from types import MappingProxyType
 from transjet.errors import TargetError
 from transjet.targets.banana import banana
 from transjet.targets.base import Target
+from transjet.targets.brownian import brownian, brownian_known
 from transjet.targets.double_well import double_well
+from transjet.targets.eight_schools import eight_schools
 from transjet.targets.funnel import funnel
 from transjet.targets.gmm import gmm40, gmm_grid
 from transjet.targets.many_well import many_well
 from transjet.targets.many_well_pairs import many_well_pairs
 from transjet.targets.rings import rings
+from transjet.targets.seeds import seeds
 from transjet.targets.student import student10
 
 _BUILDERS: MappingProxyType[str, Callable[[], Target]] = MappingProxyType(
     {
         "banana": banana,
+        "brownian": brownian,
+        "brownian-known": brownian_known,
         "double-well": double_well,
+        "eight-schools": eight_schools,
         "funnel-10": funnel,
         "gmm-grid": gmm_grid,
         "gmm40-2": gmm40,
@@ -31,6 +37,7 @@ _BUILDERS: MappingProxyType[str, Callable[[], Target]] = MappingProxyType(
         "many-well-5-2": lambda: many_well(5, 5, 2.0, name="many-well-5-2"),
         "many-well-50": lambda: many_well(50, 5, 2.0, name="many-well-50"),
         "rings": rings,
+        "seeds": seeds,
         "student10-50": student10,
     }
 )
