@@ -1,5 +1,5 @@
-// J v of one network from its factors: sum_l <Zbar_l, H_{l-1} V_l>, point by point, all layers in one launch,
-// and without H V ever reaching memory.
+// J v of one network from its factors: sum_l <Zbar_l, H_{l-1} V_l>, point by point, all layers and all v in
+// one launch, and without H V ever reaching memory.
 #pragma once
 
 #include "cuda/gemm.cuh"
@@ -29,6 +29,7 @@ TRANSJET_DEVICE void add_across(T (&partial)[2 * kWarpTiles], T* shared) {
   sync_threads();
 }
 
+// blockIdx.y is the vector.
 template <typename Policy>
 TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3)
     contract_kernel(TRANSJET_CONSTANT Contraction<typename Policy::Element> contraction) {
@@ -37,10 +38,11 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3)
   const int rows = job_rows(job, contraction.points), across = column_blocks(job.columns);
   const int block = static_cast<int>(blockIdx.x) - job.first_block;
   const int row = block / across * kBlockRows, column = block % across * kBlockColumns;
+  const std::size_t change = blockIdx.y * contraction.change_stride;
   BlockSums<Policy> sums;
   sums.clear();
-  add_rows_times(sums, job.a, job.a_line, job.a_rows, rows, job.b, job.b_line, job.columns, job.depth, row,
-                 column);
+  add_rows_times(sums, job.a, job.a_line, job.a_rows, rows, job.depth > 0 ? job.b + change : nullptr,
+                 job.b_line, job.columns, job.depth, row, column);
   T partial[2 * kWarpTiles] = {};
   TRANSJET_UNROLL
   for (int i = 0; i < 2 * kWarpTiles; ++i) {
@@ -55,7 +57,7 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3)
       if (c >= job.columns) continue;
       T value = sums.sum[i / 2][j / 2].value[k];
       if (s < job.constants)
-        value += job.constant[offset_of(s, job.constant_line) + static_cast<std::size_t>(c)];
+        value += job.constant[change + offset_of(s, job.constant_line) + static_cast<std::size_t>(c)];
       partial[i] += with[c] * value;
     }
   }
@@ -64,7 +66,8 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3)
   const int r = static_cast<int>(threadIdx.x);
   if (r >= kBlockRows || row + r >= rows) return;
   const int s = (row + r) % job.with_rows.count, p = (row + r) / job.with_rows.count;
-  T* to = contraction.sums + job.first_sum + offset_of(column / kBlockColumns, rows);
+  T* to = contraction.sums + blockIdx.y * contraction.sums_stride + job.first_sum +
+          offset_of(column / kBlockColumns, rows);
   to[row + r] = contraction.weights(job.weight, p, s) * (shared[r] + shared[kBlockRows + r]);
 }
 
@@ -73,7 +76,8 @@ void contract_with(Queue& queue, const Contraction<typename Policy::Element>& co
   const auto& last = contraction.job[contraction.jobs - 1];
   const int blocks =
       last.first_block + row_blocks(job_rows(last, contraction.points)) * column_blocks(last.columns);
-  queue.launch(contract_kernel<Policy>, static_cast<unsigned>(blocks), kBlockThreads,
+  const dim3 grid(static_cast<unsigned>(blocks), static_cast<unsigned>(contraction.vectors));
+  queue.launch(contract_kernel<Policy>, grid, kBlockThreads,
                Slices<typename Policy::Element, Left::kRows>::kBytes, contraction);
 }
 

@@ -16,6 +16,8 @@ template <typename T>
 struct TermSpace {
   int pad;  // of hidden layers for the fused kernels, or 0
   PackedView<T> packed;
+  T* changes;  // (vectors, change_elements): packed likewise
+  std::size_t change_elements;
   Factors<T> factors;
   GradientSums<T> sums;
 };
@@ -23,22 +25,39 @@ struct TermSpace {
 template <typename T>
 struct ProductSpace {
   std::vector<TermSpace<T>> terms;
-  std::vector<PackedView<T>> changes;    // [vectors][terms]
-  std::vector<TangentTables<T>> tables;  // likewise
+  std::vector<TangentTables<T>> tables;  // [vectors][terms]
   T* row_sums;
 };
 
 template <typename T>
-std::size_t slot_bytes(const Term<T>& term, const TermSpace<T>& space, int capacity) {
+std::size_t slot_bytes(const Term<T>& term, const TermSpace<T>& space, int vectors, int capacity) {
   Workspace slots;
-  take_sums(slots, term.problem, space.packed, space.factors, capacity);
+  take_sums(slots, term.problem, space.packed, space.factors, vectors, capacity);
   return slots.used();
 }
 
+// Where the change along a vector is packed.
 template <typename T>
-ProductSpace<T> take_products(Workspace& workspace, int terms, const Term<T>* term, int changes, int vectors,
+PackedView<T> change_of(const JetProblem<T>& problem, const TermSpace<T>& space, int vector) {
+  PackedView<T> view;
+  const std::size_t start = static_cast<std::size_t>(vector) * space.change_elements;
+  lay_out_packed(problem, space.pad, shifted(space.changes, start), view);
+  return view;
+}
+
+template <typename T>
+void take_changes(Workspace& workspace, const JetProblem<T>& problem, TermSpace<T>& space, int vectors) {
+  PackedView<T> view;
+  space.change_elements = lay_out_packed(problem, space.pad, static_cast<T*>(nullptr), view);
+  space.changes = workspace.take<T>(static_cast<std::size_t>(vectors) * space.change_elements);
+}
+
+// With changes of parameters for `vectors` of J v, or without for J^T u.
+template <typename T>
+ProductSpace<T> take_products(Workspace& workspace, int terms, const Term<T>* term, int vectors, bool changes,
                               int capacity, const Options& options) {
   ProductSpace<T> space{};
+  const int at_once = std::min(vectors, kMaxVectors);
   std::size_t slots = 0, rows = 0;
   for (int i = 0; i < terms; ++i) {
     TermSpace<T>& own = space.terms.emplace_back();
@@ -46,20 +65,20 @@ ProductSpace<T> take_products(Workspace& workspace, int terms, const Term<T>* te
     own.pad = pad_for_factors(problem, options);
     own.packed = take_packed(workspace, problem, own.pad);
     own.factors = take_factors(workspace, problem, own.packed, own.pad == 0, capacity);
-    slots = std::max(slots, slot_bytes(term[i], own, capacity));
-    if (changes > 0) rows = std::max(rows, contraction_elements(problem, own.packed, capacity));
+    slots = std::max(slots, slot_bytes(term[i], own, at_once, capacity));
+    if (!changes) continue;
+    take_changes(workspace, problem, own, vectors);
+    rows = std::max(rows, contraction_elements(problem, own.packed, at_once, capacity));
   }
   char* shared = workspace.take<char>(slots);
   for (int i = 0; i < terms; ++i) {
     Workspace own(shared);
     TermSpace<T>& of = space.terms[static_cast<std::size_t>(i)];
-    of.sums = take_sums(own, term[i].problem, of.packed, of.factors, capacity);
+    of.sums = take_sums(own, term[i].problem, of.packed, of.factors, at_once, capacity);
   }
   for (int k = 0; k < vectors * terms; ++k) {
-    const JetProblem<T>& problem = term[k % terms].problem;
     const TermSpace<T>& own = space.terms[static_cast<std::size_t>(k % terms)];
-    if (k < changes * terms) space.changes.push_back(take_packed(workspace, problem, own.pad));
-    space.tables.push_back(take_tables(workspace, problem, own.packed));
+    space.tables.push_back(take_tables(workspace, term[k % terms].problem, own.packed));
   }
   space.row_sums = workspace.take<T>(rows);
   return space;
@@ -69,12 +88,12 @@ template <typename T>
 ProductSpace<T> lay_out(Workspace& workspace, const CotangentCall<T>& call, int capacity,
                         const Options& options) {
   const Term<T> term{call.problem, call.cotangent};
-  return take_products(workspace, 1, &term, 0, 1, capacity, options);
+  return take_products(workspace, 1, &term, 1, false, capacity, options);
 }
 template <typename T>
 ProductSpace<T> lay_out(Workspace& workspace, const GaussNewtonCall<T>& call, int capacity,
                         const Options& options) {
-  return take_products(workspace, call.terms, call.term, call.vectors, call.vectors, capacity, options);
+  return take_products(workspace, call.terms, call.term, call.vectors, true, capacity, options);
 }
 
 // A chunk of a term: the factors of its points are in the workspace.
@@ -98,10 +117,15 @@ TermChunk<T> factorize(Queue& queue, const Term<T>& term, const TermSpace<T>& sp
 template <typename T>
 void clear_gradient(Queue& queue, const Architecture& network, const Parameters<T>& gradient) {
   Reductions<T> all{};
+  all.vectors = 1;
+  const auto add = [&all](T* to, int rows, int columns) {
+    all.to[0][all.jobs] = to;
+    all.job[all.jobs++] = {nullptr, 0, 0, rows, columns, columns, columns};
+  };
   for (int l = 0; l < network.depth; ++l) {
     const int rows = network.widths[l], columns = network.widths[l + 1];
-    all.job[all.jobs++] = Reduction<T>{nullptr, 0, 0, rows, columns, columns, gradient.weights[l], columns};
-    all.job[all.jobs++] = Reduction<T>{nullptr, 0, 0, 1, columns, columns, gradient.biases[l], columns};
+    add(gradient.weights[l], rows, columns);
+    add(gradient.biases[l], 1, columns);
   }
   reduce(queue, all);
 }
@@ -115,8 +139,8 @@ void enqueue(Queue& queue, const CotangentCall<T>& call, const ProductSpace<T>& 
   queue.add(pack(all, all.parameters, own.packed, queue.stream()));
   for_each_chunk(all.points.count, capacity, [&](std::size_t begin, int count) {
     const TermChunk<T> chunk = factorize(queue, term, own, begin, count);
-    sum_gradient<T>(queue, chunk.problem, chunk.coefficients, own.sums, nullptr, space.tables[0],
-                    call.gradient, begin > 0);
+    sum_gradients<T>(queue, chunk.problem, chunk.coefficients, own.sums, nullptr, 0,
+                     {{call.gradient, space.tables[0]}}, begin > 0);
   });
   finish_gradient(queue, all, space.tables[0], own.packed, call.gradient);
 }
@@ -125,27 +149,56 @@ template <typename T>
 void pack_all(Queue& queue, const GaussNewtonCall<T>& call, const ProductSpace<T>& space) {
   for (int i = 0; i < call.terms; ++i) {
     const JetProblem<T>& problem = call.term[i].problem;
-    queue.add(
-        pack(problem, problem.parameters, space.terms[static_cast<std::size_t>(i)].packed, queue.stream()));
-  }
-  for (std::size_t k = 0; k < space.changes.size(); ++k) {
-    const JetProblem<T>& problem = call.term[k % space.terms.size()].problem;
-    queue.add(pack(problem, call.vector[k], space.changes[k], queue.stream()));
+    const TermSpace<T>& own = space.terms[static_cast<std::size_t>(i)];
+    queue.add(pack(problem, problem.parameters, own.packed, queue.stream()));
+    for (int j = 0; j < call.vectors; ++j)
+      queue.add(pack(problem, call.vector[j * call.terms + i], change_of(problem, own, j), queue.stream()));
   }
 }
 
-// u of a chunk and one vector: every network's part of J v goes in before it is weighted.
+// Vectors that share launches, and their u in a chunk.
 template <typename T>
-void multiply_vector(Queue& queue, const GaussNewtonCall<T>& call, const ProductSpace<T>& space,
-                     const std::vector<TermChunk<T>>& chunks, int vector, std::size_t begin) {
-  const std::size_t at = static_cast<std::size_t>(vector) * call.term[0].problem.points.count + begin;
-  const std::size_t terms = chunks.size();
-  for (std::size_t i = 0; i < terms; ++i) {
-    const Finish<T> finish{
-        nullptr,           i == 0, i + 1 == terms, shifted(call.offset, at), shifted(call.weights, begin),
-        call.weighted + at};
-    add_product(queue, chunks[i].problem, space.changes[static_cast<std::size_t>(vector) * terms + i],
-                chunks[i].coefficients, space.terms[i].factors, space.row_sums, finish);
+struct VectorGroup {
+  int first, count;
+  const T* offset;
+  T* weighted;
+  std::size_t stride;  // from one u to the next
+};
+
+template <typename T>
+VectorGroup<T> vector_group(const GaussNewtonCall<T>& call, int first, std::size_t begin) {
+  const std::size_t n = call.term[0].problem.points.count, at = static_cast<std::size_t>(first) * n + begin;
+  return {first, std::min(kMaxVectors, call.vectors - first), shifted(call.offset, at), call.weighted + at,
+          n};
+}
+
+// u of a chunk: every network's part of J v goes in before it is weighted.
+template <typename T>
+void multiply_vectors(Queue& queue, const ProductSpace<T>& space, const std::vector<TermChunk<T>>& chunks,
+                      const VectorGroup<T>& group, const T* weights) {
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    const TermSpace<T>& own = space.terms[i];
+    const Changes<T> changes{change_of(chunks[i].problem, own, group.first), own.change_elements,
+                             group.count};
+    const Finish<T> finish{nullptr,        i == 0,      i + 1 == chunks.size(), group.offset, weights,
+                           group.weighted, group.stride};
+    add_product(queue, chunks[i].problem, changes, chunks[i].coefficients, own.factors, space.row_sums,
+                finish);
+  }
+}
+
+// J^T u of a chunk.
+template <typename T>
+void sum_vectors(Queue& queue, const GaussNewtonCall<T>& call, const ProductSpace<T>& space,
+                 const std::vector<TermChunk<T>>& chunks, const VectorGroup<T>& group, bool add) {
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    std::vector<Target<T>> targets;
+    for (int j = group.first; j < group.first + group.count; ++j) {
+      const std::size_t k = static_cast<std::size_t>(j) * chunks.size() + i;
+      targets.push_back({call.product[k], space.tables[k]});
+    }
+    sum_gradients<T>(queue, chunks[i].problem, chunks[i].coefficients, space.terms[i].sums, group.weighted,
+                     group.stride, targets, add);
   }
 }
 
@@ -153,17 +206,12 @@ template <typename T>
 void enqueue_chunk(Queue& queue, const GaussNewtonCall<T>& call, const ProductSpace<T>& space,
                    std::size_t begin, int count) {
   std::vector<TermChunk<T>> chunks;
-  const std::size_t terms = space.terms.size(), n = call.term[0].problem.points.count;
-  for (std::size_t i = 0; i < terms; ++i)
+  for (std::size_t i = 0; i < space.terms.size(); ++i)
     chunks.push_back(factorize(queue, call.term[i], space.terms[i], begin, count));
-  for (int j = 0; j < call.vectors; ++j) {
-    multiply_vector(queue, call, space, chunks, j, begin);
-    const T* u = call.weighted + static_cast<std::size_t>(j) * n + begin;
-    for (std::size_t i = 0; i < terms; ++i) {
-      const std::size_t k = static_cast<std::size_t>(j) * terms + i;
-      sum_gradient(queue, chunks[i].problem, chunks[i].coefficients, space.terms[i].sums, u, space.tables[k],
-                   call.product[k], begin > 0);
-    }
+  for (int first = 0; first < call.vectors; first += kMaxVectors) {
+    const VectorGroup<T> group = vector_group(call, first, begin);
+    multiply_vectors(queue, space, chunks, group, shifted(call.weights, begin));
+    sum_vectors(queue, call, space, chunks, group, begin > 0);
   }
 }
 

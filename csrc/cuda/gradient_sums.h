@@ -1,5 +1,7 @@
-// J^T u over a chunk of points, from the factors of one network.
+// J^T u over a chunk of points and for several u, from the factors of one network.
 #pragma once
+
+#include <vector>
 
 #include "cuda/layered_factors.h"
 #include "cuda/reductions.h"
@@ -49,21 +51,21 @@ void list_sums(GradientSums<T>& sums, const JetProblem<T>& problem, const Packed
     add_streams(factors.h[top], top + 1, shape.head(), shape.tangents, Weight::kSecond, false);
 }
 
-// Lists the sums, and takes memory for their slots from `slots`.
+// Lists the sums, and takes memory for the slots of `vectors` u from `slots`.
 template <typename T>
 GradientSums<T> take_sums(Workspace& slots, const JetProblem<T>& problem, const PackedView<T>& packed,
-                          const Factors<T>& factors, int capacity) {
+                          const Factors<T>& factors, int vectors, int capacity) {
   GradientSums<T> sums{};
   list_sums(sums, problem, packed, factors);
-  choose_slots(sums.matrices, capacity);
-  choose_slots(sums.streams, capacity);
+  choose_slots(sums.matrices, capacity, vectors);
+  choose_slots(sums.streams, capacity, vectors);
   for (int i = 0; i < sums.matrices.jobs; ++i) {
     SumJob<T>& job = sums.matrices.job[i];
-    job.partial = slots.take<T>(static_cast<std::size_t>(job.slots) * sum_elements(job));
+    job.partial = slots.take<T>(offset_of(vectors, job.slots) * sum_elements(job));
   }
   for (int i = 0; i < sums.streams.jobs; ++i) {
     StreamSum<T>& job = sums.streams.job[i];
-    job.partial = slots.take<T>(static_cast<std::size_t>(job.slots) * job.elements());
+    job.partial = slots.take<T>(offset_of(vectors, job.slots) * job.elements());
   }
   return sums;
 }
@@ -86,49 +88,70 @@ TangentTables<T> take_tables(Workspace& workspace, const JetProblem<T>& problem,
   return tables;
 }
 
-// Where the sums of all slots go: gradients and tables.
+// Where J^T u of one u goes.
 template <typename T>
-Reductions<T> reductions_of(const GradientSums<T>& sums, const Architecture& network,
-                            const Parameters<T>& gradient, const TangentTables<T>& tables) {
+struct Target {
+  Parameters<T> gradient;
+  TangentTables<T> tables;
+};
+
+// The sums of a network's slots.
+template <typename T>
+Reductions<T> reductions_of(const GradientSums<T>& sums, const Architecture& network) {
   Reductions<T> all{};
   const auto add = [&](const Reduction<T>& job) { all.job[all.jobs++] = job; };
   for (int l = 0; l < sums.matrices.jobs; ++l) {
     const SumJob<T>& job = sums.matrices.job[l];
     const std::size_t stride = sum_elements(job);
     const int columns = network.widths[l + 1];
-    add({job.partial, stride, job.slots, job.columns_a, columns, job.columns_b, gradient.weights[l],
-         columns});
-    add({shifted(job.partial,
-                 static_cast<std::size_t>(job.columns_a) * static_cast<std::size_t>(job.columns_b)),
-         stride, job.slots, 1, columns, job.columns_b, gradient.biases[l], columns});
+    add({job.partial, stride, job.slots, job.columns_a, columns, job.columns_b, columns});
+    add({shifted(job.partial, offset_of(job.columns_a, job.columns_b)), stride, job.slots, 1, columns,
+         job.columns_b, columns});
   }
-  int table = 0;
-  const int last = network.depth - 1;
   for (int i = 0; i < sums.streams.jobs; ++i) {
     const StreamSum<T>& job = sums.streams.job[i];
     if (!job.merged) {
-      add({job.partial, job.elements(), job.slots, job.count, job.line, job.line, tables.sums[table++],
-           job.line});
+      add({job.partial, job.elements(), job.slots, job.count, job.line, job.line, job.line});
       continue;
     }
-    add({job.partial, job.elements(), job.slots, 1, network.widths[last], job.line, gradient.weights[last],
-         network.widths[last]});
-    add({shifted(job.partial, static_cast<std::size_t>(job.line)), job.elements(), job.slots, 1, 1, 1,
-         gradient.biases[last], 1});
+    const int width = network.widths[network.depth - 1];
+    add({job.partial, job.elements(), job.slots, 1, width, job.line, width});
+    add({shifted(job.partial, static_cast<std::size_t>(job.line)), job.elements(), job.slots, 1, 1, 1, 1});
   }
   return all;
 }
 
-// gradient = J^T u of a chunk's points, or += that; tables likewise. u is `scale`, or ones where that is
-// null.
+// Their places, in the same order.
 template <typename T>
-void sum_gradient(Queue& queue, const JetProblem<T>& problem, const Fields<const T>& c, GradientSums<T> sums,
-                  const T* scale, const TangentTables<T>& tables, const Parameters<T>& gradient, bool add) {
-  const int points = static_cast<int>(problem.points.count);
-  Reductions<T> reductions = reductions_of(sums, problem.network, gradient, tables);
+void list_places(const GradientSums<T>& sums, const Target<T>& target, T** to) {
+  const Parameters<T>& gradient = target.gradient;
+  int l = 0, table = 0;
+  const auto add_layer = [&] {
+    *to++ = gradient.weights[l];
+    *to++ = gradient.biases[l++];
+  };
+  while (l < sums.matrices.jobs) add_layer();
+  for (int i = 0; i < sums.streams.jobs; ++i) {
+    if (sums.streams.job[i].merged) {
+      add_layer();
+    } else {
+      *to++ = target.tables.sums[table++];
+    }
+  }
+}
+
+// gradient = J^T u of a chunk's points for each of the targets, or += that; tables likewise. The u are rows
+// of `scale`, `stride` elements apart, or ones where that is null.
+template <typename T>
+void sum_gradients(Queue& queue, const JetProblem<T>& problem, const Fields<const T>& c, GradientSums<T> sums,
+                   const T* scale, std::size_t stride, const std::vector<Target<T>>& targets, bool add) {
+  Reductions<T> reductions = reductions_of(sums, problem.network);
+  for (const Target<T>& target : targets) list_places(sums, target, reductions.to[reductions.vectors++]);
   reductions.add = add;
-  sums.matrices.points = sums.streams.points = points;
+  sums.matrices.points = sums.streams.points = static_cast<int>(problem.points.count);
+  sums.matrices.vectors = sums.streams.vectors = reductions.vectors;
   sums.matrices.scale = sums.streams.scale = scale;
+  sums.matrices.scale_stride = sums.streams.scale_stride = stride;
   sums.streams.weights = row_weights(shape_of(problem), c);
   sum_matrices(queue, sums.matrices);
   sum_streams(queue, sums.streams);

@@ -1,4 +1,4 @@
-// J v of every point of a chunk, from the factors of one network.
+// J v of every point of a chunk and for several v, from the factors of one network.
 #pragma once
 
 #include "cuda/layered_factors.h"
@@ -40,14 +40,25 @@ ContractJob<T> constant_job(const T* constant, int constant_line, const T* with,
   return job;
 }
 
-// What J v is summed of, for a change of the parameters.
+// A network's part of several v: changes of its parameters, packed one behind the other.
 template <typename T>
-Contraction<T> contraction_of(const JetProblem<T>& problem, const PackedView<T>& change,
+struct Changes {
+  PackedView<T> first;
+  std::size_t stride;
+  int count;
+};
+
+// What J v is summed of.
+template <typename T>
+Contraction<T> contraction_of(const JetProblem<T>& problem, const Changes<T>& changes,
                               const Fields<const T>& c, const Factors<T>& factors) {
+  const PackedView<T>& change = changes.first;
   const Shape shape = shape_of(problem);
   const int count = shape.count(), top = change.hidden() - 1;
   Contraction<T> all{};
   all.points = static_cast<int>(problem.points.count);
+  all.vectors = changes.count;
+  all.change_stride = changes.stride;
   all.weights = row_weights(shape, c);
   const auto add = [&](const ContractJob<T>& job) { all.job[all.jobs++] = job; };
   add(layer_job(change, 0, factors.inputs, factors.zbar[0], factors.input_rows, count, factors.input_rows));
@@ -70,25 +81,26 @@ Contraction<T> contraction_of(const JetProblem<T>& problem, const PackedView<T>&
   return all;
 }
 
-// Elements that the row sums of J v take.
+// Elements that the row sums of J v take, for `vectors` at once.
 template <typename T>
-std::size_t contraction_elements(JetProblem<T> problem, const PackedView<T>& packed, int capacity) {
+std::size_t contraction_elements(JetProblem<T> problem, const PackedView<T>& packed, int vectors,
+                                 int capacity) {
   problem.points.count = static_cast<std::size_t>(capacity);
   Factors<T> factors{};
   factors.input_rows = input_rows(problem, shape_of(problem));
   factors.output_rows = output_rows(problem);
-  Contraction<T> contraction = contraction_of(problem, packed, {}, factors);
+  Contraction<T> contraction = contraction_of(problem, Changes<T>{packed, 0, vectors}, {}, factors);
   return lay_out_contraction(contraction);
 }
 
 template <typename T>
-void add_product(Queue& queue, const JetProblem<T>& problem, const PackedView<T>& change,
+void add_product(Queue& queue, const JetProblem<T>& problem, const Changes<T>& changes,
                  const Fields<const T>& c, const Factors<T>& factors, T* row_sums, Finish<T> finish) {
-  Contraction<T> contraction = contraction_of(problem, change, c, factors);
+  Contraction<T> contraction = contraction_of(problem, changes, c, factors);
   contraction.sums = row_sums;
   lay_out_contraction(contraction);
   contract(queue, contraction);
-  if (!is_vector(problem)) finish.bias_change = change.bias[change.depth - 1];
+  if (!is_vector(problem)) finish.bias_change = changes.first.bias[changes.first.depth - 1];
   finish_product(queue, contraction, finish);
 }
 

@@ -12,6 +12,7 @@
 namespace transjet::cuda {
 
 inline constexpr int kMaxJobs = kMaxLayers + 2;  // of one network: its layers and tangents at both ends
+inline constexpr int kMaxVectors = 8;            // that share a launch
 inline constexpr int kBlockRows = 64, kBlockColumns = 64;  // of a result that a block of threads computes
 
 TRANSJET_HOST_DEVICE int row_blocks(int rows) { return (rows + kBlockRows - 1) / kBlockRows; }
@@ -75,13 +76,16 @@ struct ContractJob {
   std::size_t first_sum;  // in `sums`: a line of rows for every block of columns
 };
 
-// All inner products that make up J v of one network and one chunk.
+// All inner products that make up J v of one network and one chunk, for several v: b and constant are those
+// of the first, and `change_stride` elements apart from one v to the next.
 template <typename T>
 struct Contraction {
   ContractJob<T> job[kMaxJobs];
-  int jobs, points;
+  int jobs, points, vectors;
   RowWeights<T> weights;
   T* sums;
+  std::size_t change_stride;
+  std::size_t sums_stride;  // set by lay_out_contraction
 };
 
 template <typename T>
@@ -89,7 +93,7 @@ TRANSJET_HOST_DEVICE int job_rows(const ContractJob<T>& job, int points) {
   return job.with_rows.count * points;
 }
 
-// Sets what the kernels want to know of the jobs; returns the elements of `sums`.
+// Sets what the kernels want to know of the jobs; returns the elements of `sums`, of all vectors.
 template <typename T>
 std::size_t lay_out_contraction(Contraction<T>& contraction) {
   std::size_t elements = 0;
@@ -102,14 +106,15 @@ std::size_t lay_out_contraction(Contraction<T>& contraction) {
     blocks += row_blocks(rows) * column_blocks(job.columns);
     elements += offset_of(rows, column_blocks(job.columns));
   }
-  return elements;
+  contraction.sums_stride = elements;
+  return elements * static_cast<std::size_t>(contraction.vectors);
 }
 
 template <typename T>
 void contract(Queue& queue, const Contraction<T>& contraction);
 
-// partial[slot] = a^T diag(scale) b over the slot's rows; behind it, one row more: the sum of every point's
-// first row of diag(scale) b. `count` rows a point.
+// partial[vector][slot] = a^T diag(scale) b over the slot's rows; behind it, one row more: the sum of every
+// point's first row of diag(scale) b. `count` rows a point.
 template <typename T>
 struct SumJob {
   const T* a;
@@ -124,8 +129,9 @@ struct SumJob {
 template <typename T>
 struct MatrixSums {
   SumJob<T> job[kMaxJobs];
-  int jobs, points;
-  const T* scale;  // a point, or null for ones
+  int jobs, points, vectors;
+  const T* scale;  // (vectors, scale_stride): a number a point; or null for ones
+  std::size_t scale_stride;
 };
 
 template <typename T>
@@ -138,13 +144,14 @@ TRANSJET_HOST_DEVICE int sum_tiles(const SumJob<T>& job) {
   return row_blocks(job.columns_a) * column_blocks(job.columns_b);
 }
 
-// Chooses slots for at most `capacity` points: by sizes alone, so that results do not depend on the device.
+// Chooses slots for at most `capacity` points and so many vectors at once: by sizes alone, so that results do
+// not depend on the device.
 template <typename T>
-void choose_slots(MatrixSums<T>& sums, int capacity) {
+void choose_slots(MatrixSums<T>& sums, int capacity, int vectors) {
   constexpr int kBlocks = 264;  // enough to fill a large GPU twice
   constexpr int kLeastRows = 128;
   int tiles = 0, blocks = 0;
-  for (int i = 0; i < sums.jobs; ++i) tiles += sum_tiles(sums.job[i]);
+  for (int i = 0; i < sums.jobs; ++i) tiles += sum_tiles(sums.job[i]) * vectors;
   for (int i = 0; i < sums.jobs; ++i) {
     SumJob<T>& job = sums.job[i];
     const int most = (job.a_rows.count * capacity + kLeastRows - 1) / kLeastRows;

@@ -22,6 +22,7 @@ TRANSJET_DEVICE T sum_column_threads(T value) {
   return sum;
 }
 
+// blockIdx.y is the vector.
 template <typename T>
 TRANSJET_KERNEL void TRANSJET_BOUNDS(kStreamThreads, 1)
     sum_streams_kernel(TRANSJET_CONSTANT StreamSums<T> all) {
@@ -32,9 +33,10 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kStreamThreads, 1)
   const int step = (all.points + job.slots - 1) / job.slots, begin = slot * step;
   const int end = begin + step < all.points ? begin + step : all.points;
   const T* from = job.from + offset_of(job.first, job.line) + column;
+  const T* scales = all.scale == nullptr ? nullptr : all.scale + blockIdx.y * all.scale_stride;
   T sum = T(0), weights = T(0);
   for (int p = begin + static_cast<int>(threadIdx.x) / kStreamColumns; p < end; p += kStreamPoints) {
-    const T scale = all.scale == nullptr ? T(1) : all.scale[p];
+    const T scale = scales == nullptr ? T(1) : scales[p];
     for (int s = row; s < (job.merged ? job.count : row + 1); ++s) {
       const T weight = scale * all.weights(job.weight, p, s);
       if (s == 0) weights += weight;
@@ -44,7 +46,8 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kStreamThreads, 1)
   sum = sum_column_threads(sum);
   weights = sum_column_threads(weights);
   if (threadIdx.x >= kStreamColumns) return;
-  T* to = job.partial + static_cast<std::size_t>(slot) * job.elements();
+  T* to = job.partial + offset_of(blockIdx.y, job.slots) * job.elements() +
+          static_cast<std::size_t>(slot) * job.elements();
   if (column < job.line) to[offset_of(row, job.line) + static_cast<std::size_t>(column)] = sum;
   if (tile == 0 && threadIdx.x == 0) to[offset_of(job.rows(), job.line)] = weights;
 }
@@ -53,22 +56,24 @@ template <typename T>
 void sum_streams(Queue& queue, const StreamSums<T>& sums) {
   if (sums.jobs == 0) return;
   const StreamSum<T>& last = sums.job[sums.jobs - 1];
-  queue.launch(sum_streams_kernel<T>,
-               static_cast<unsigned>(last.first_block + last.slots * stream_tiles(last)), kStreamThreads,
-               kStreamThreads * sizeof(T), sums);
+  const dim3 grid(static_cast<unsigned>(last.first_block + last.slots * stream_tiles(last)),
+                  static_cast<unsigned>(sums.vectors));
+  queue.launch(sum_streams_kernel<T>, grid, kStreamThreads, kStreamThreads * sizeof(T), sums);
 }
 
-// blockIdx.y is the job.
+// blockIdx.y is the job, blockIdx.z the vector.
 template <typename T>
 TRANSJET_KERNEL void TRANSJET_BOUNDS(kStepThreads, 1) reduce_kernel(TRANSJET_CONSTANT Reductions<T> all) {
   const Reduction<T>& job = all.job[blockIdx.y];
+  const std::size_t slots = offset_of(blockIdx.z, job.slots);
   const std::size_t step = static_cast<std::size_t>(gridDim.x) * blockDim.x;
   for (std::size_t i = element_index(); i < offset_of(job.rows, job.columns); i += step) {
     const Element at = element_of(i, job.columns);
     const T* from = job.from + offset_of(at.row, job.line) + at.column;
     T sum = T(0);
-    for (int slot = 0; slot < job.slots; ++slot) sum += from[static_cast<std::size_t>(slot) * job.stride];
-    T* to = job.to + offset_of(at.row, job.to_line) + at.column;
+    for (int slot = 0; slot < job.slots; ++slot)
+      sum += from[(slots + static_cast<std::size_t>(slot)) * job.stride];
+    T* to = all.to[blockIdx.z][blockIdx.y] + offset_of(at.row, job.to_line) + at.column;
     *to = all.add ? *to + sum : sum;
   }
 }
@@ -82,6 +87,7 @@ void reduce(Queue& queue, const Reductions<T>& reductions) {
   }
   dim3 grid = blocks_for(std::min(most, std::size_t{1} << 16));
   grid.y = static_cast<unsigned>(reductions.jobs);
+  grid.z = static_cast<unsigned>(reductions.vectors);
   queue.launch(reduce_kernel<T>, grid, kStepThreads, 0, reductions);
 }
 
@@ -114,34 +120,38 @@ void add_tangent_sums(Queue& queue, const TangentSums<T>& sums) {
   queue.launch(add_tangent_sums_kernel<T>, grid, kStepThreads, 0, sums);
 }
 
-// A warp a point.
+// A warp a point; blockIdx.y is the vector.
 template <typename T>
 TRANSJET_KERNEL void TRANSJET_BOUNDS(kStepThreads, 1)
     finish_product_kernel(TRANSJET_CONSTANT Contraction<T> contraction, Finish<T> finish) {
   const int p = warp_of_grid();
   if (p >= contraction.points) return;
+  const T* sums = contraction.sums + blockIdx.y * contraction.sums_stride;
   T sum = T(0);
   for (int i = 0; i < contraction.jobs; ++i) {
     const ContractJob<T>& job = contraction.job[i];
     const int count = job.with_rows.count, rows = job_rows(job, contraction.points);
     for (int block = 0; block < column_blocks(job.columns); ++block) {
-      const T* from = contraction.sums + job.first_sum + offset_of(block, rows) + offset_of(p, count);
+      const T* from = sums + job.first_sum + offset_of(block, rows) + offset_of(p, count);
       for (int s = lane_index(); s < count; s += kWarpSize) sum += from[s];
     }
   }
   sum = sum_lanes(sum);
   if (lane_index() != 0) return;
-  if (finish.bias_change != nullptr) sum += contraction.weights.value[p] * finish.bias_change[0];
-  if (!finish.first) sum += finish.product[p];
-  if (finish.last && finish.offset != nullptr) sum += finish.offset[p];
+  const std::size_t at = blockIdx.y * finish.stride + static_cast<std::size_t>(p);
+  if (finish.bias_change != nullptr)
+    sum += contraction.weights.value[p] * finish.bias_change[blockIdx.y * contraction.change_stride];
+  if (!finish.first) sum += finish.product[at];
+  if (finish.last && finish.offset != nullptr) sum += finish.offset[at];
   if (finish.last && finish.weights != nullptr) sum *= finish.weights[p];
-  finish.product[p] = sum;
+  finish.product[at] = sum;
 }
 
 template <typename T>
 void finish_product(Queue& queue, const Contraction<T>& contraction, const Finish<T>& finish) {
-  queue.launch(finish_product_kernel<T>, blocks_for(static_cast<std::size_t>(contraction.points) * kWarpSize),
-               kStepThreads, 0, contraction, finish);
+  dim3 grid = blocks_for(offset_of(contraction.points, kWarpSize));
+  grid.y = static_cast<unsigned>(contraction.vectors);
+  queue.launch(finish_product_kernel<T>, grid, kStepThreads, 0, contraction, finish);
 }
 
 }  // namespace transjet::cuda

@@ -1,4 +1,5 @@
-// J^T u of one network from its factors: H_{l-1}^T diag(u) Zbar_l of all layers in one launch. Rows are
+// J^T u of one network from its factors: H_{l-1}^T diag(u) Zbar_l of all layers and all u in one
+// launch. Rows are
 // divided into slots by sizes alone and the slots' sums added up in their order, so that results repeat bit
 // by bit.
 #pragma once
@@ -20,6 +21,7 @@ TRANSJET_DEVICE void add_first_rows(const T* slice, int row, int count, T& bias)
     bias += slice[k * kWideLine<T> + static_cast<int>(threadIdx.x)];
 }
 
+// blockIdx.y is the vector.
 template <typename Policy>
 TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3)
     sum_kernel(TRANSJET_CONSTANT MatrixSums<typename Policy::Element> all) {
@@ -32,6 +34,7 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3)
   const int row = tile / across * kBlockRows, column = tile % across * kBlockColumns;
   const int rows = count * all.points, step = round_up_to_slice<T>((rows + job.slots - 1) / job.slots);
   const int begin = slot * step, end = begin + step < rows ? begin + step : rows;
+  const T* scales = all.scale == nullptr ? nullptr : all.scale + blockIdx.y * all.scale_stride;
   BlockSums<Policy> sums;
   sums.clear();
   T bias = T(0);
@@ -50,10 +53,10 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3)
                                             rows_of(job.b, job.b_line, job.b_rows, k, column));
       },
       [&](int stage, int k) {
-        if (all.scale == nullptr) return;
+        if (scales == nullptr) return;
         visit_vectors<kSlice<T>, kBlockColumns, T>([&](int r, int c) {
           if (begin + k + r >= end) return;
-          const T scale = all.scale[(begin + k + r) / count];
+          const T scale = scales[(begin + k + r) / count];
           T* at = Stage::right(stage) + r * kWideLine<T> + c;
           for (int i = 0; i < 16 / static_cast<int>(sizeof(T)); ++i) at[i] *= scale;
         });
@@ -62,7 +65,8 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3)
         sums.template add_slice<Left::kTransposed>(stage);
         if (row == 0) add_first_rows(Stage::right(stage), begin + k, count, bias);
       });
-  T* to = job.partial + static_cast<std::size_t>(slot) * sum_elements(job);
+  T* to = job.partial + offset_of(blockIdx.y, job.slots) * sum_elements(job) +
+          static_cast<std::size_t>(slot) * sum_elements(job);
   sums.visit([&](int r, int c, T& value) {
     if (row + r >= job.columns_a || column + c >= job.columns_b) return;
     to[offset_of(row + r, job.columns_b) + static_cast<std::size_t>(column + c)] = value;
@@ -75,8 +79,10 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kBlockThreads, 3)
 template <typename Policy>
 void sum_with(Queue& queue, const MatrixSums<typename Policy::Element>& sums) {
   const auto& last = sums.job[sums.jobs - 1];
-  queue.launch(sum_kernel<Policy>, static_cast<unsigned>(last.first_block + last.slots * sum_tiles(last)),
-               kBlockThreads, Slices<typename Policy::Element, Left::kTransposed>::kBytes, sums);
+  const dim3 grid(static_cast<unsigned>(last.first_block + last.slots * sum_tiles(last)),
+                  static_cast<unsigned>(sums.vectors));
+  queue.launch(sum_kernel<Policy>, grid, kBlockThreads,
+               Slices<typename Policy::Element, Left::kTransposed>::kBytes, sums);
 }
 
 }  // namespace transjet::cuda
