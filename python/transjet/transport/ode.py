@@ -60,7 +60,7 @@ def _move(a: tuple[Array, Array], h: Array, b: tuple[Array, Array]) -> tuple[Arr
     return a[0] + h * b[0], a[1] + h * b[1]
 
 
-def _rk4(field: Field, state: tuple[Array, Array], t: Array, h: Array) -> tuple[Array, Array]:
+def rk4_step(field: Field, state: tuple[Array, Array], t: Array, h: Array) -> tuple[Array, Array]:
     """One classical Runge-Kutta step of (x, integral of the divergence)."""
     k1 = _rates(field, state[0], t)
     k2 = _rates(field, _move(state, h / 2, k1)[0], t + h / 2)
@@ -95,7 +95,7 @@ def ode_transport(field: Field, x: Array, *, steps: int = 100, reverse: bool = F
     times = (1.0 if reverse else 0.0) + h * jnp.arange(steps, dtype=x.dtype)
 
     def step(state: tuple[Array, Array], t: Array) -> tuple[tuple[Array, Array], None]:
-        return _rk4(field, state, t, h), None
+        return rk4_step(field, state, t, h), None
 
     (end, change), _ = jax.lax.scan(step, (x, jnp.zeros(x.shape[:1], x.dtype)), times)
     return Transported(end, change)
