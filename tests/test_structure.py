@@ -16,8 +16,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = Path(transjet.__file__).parent
 
 # From left to right: a module imports only from its left.
-LAYERS = ("targets", "paths", "collocation", "models", "equations", "optim", "train", "transport", "metrics")
-LEAVES = ("io", "plots", "config", "recipes", "sampler", "cli")
+LAYERS = ("targets", "paths", "collocation", "models", "equations", "optim", "train", "transport", "path_losses")
+LAYERS += ("metrics",)
+LEAVES = ("io", "plots", "config", "problems", "recipes", "sampler", "cli")
 ORDER = LAYERS + LEAVES
 OPS_USERS = ("models", "equations", "optim")
 # The environment report and the times of kernels are shown by the command line, and are about the backends; runs note

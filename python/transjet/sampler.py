@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,17 +10,16 @@ import numpy as np
 
 from transjet.collocation import Collocation, GaussianCloud, Mixture, Trajectories, UniformBox
 from transjet.config import PhaseConfig, RunConfig
-from transjet.equations import Equation, Params, continuity, fokker_planck
+from transjet.equations import Params
 from transjet.errors import ConfigError, DTypeError, ShapeError
 from transjet.metrics import Summary, summarize
-from transjet.models import MLP, DivergenceJet, TimeFeatures
 from transjet.optim import DualGaussNewton, Optimiser, PrimalGaussNewton, StepInfo, adam
-from transjet.paths import BoundaryPath, GaussianPrior
+from transjet.paths import GaussianPrior
+from transjet.problems import build_problem
 from transjet.recipes import recipe
 from transjet.targets import Target
 from transjet.train import Phase, RunResult, Trainer, TrainState, run
 from transjet.transport import (
-    NetworkField,
     WeightedSamples,
     log_density_of,
     ode_transport,
@@ -102,7 +100,8 @@ class Sampler:
         target: as given.
         config: in force.
         prior: where particles start.
-        equation: whose residual is trained to vanish.
+        problem: the method: its equation, and the flow of particles.
+        equation: the problem's, whose residual is trained to vanish.
         trainer: takes the steps.
     """
 
@@ -119,11 +118,10 @@ class Sampler:
         self.target = target
         self.config = recipe(target) if config is None else config
         self.prior = GaussianPrior(target.dim, self.config.prior_std or target.prior_std)
-        self._path = BoundaryPath(self.prior, target.log_density)
-        self._drift = self._network(target.dim)
-        self.equation = self._equation()
+        self.problem = build_problem(self.config, target, self.prior)
+        self.equation = self.problem.equation
         plan = tuple(self._phase(index, phase) for index, phase in enumerate(self.config.plan))
-        self.trainer = Trainer(self.equation, plan, self._drift_at, self._score, jnp.dtype(self.config.dtype))
+        self.trainer = Trainer(self.equation, plan, self.problem.drift, self._score, jnp.dtype(self.config.dtype))
         # Compiled once per sampler and shape, not at every call.
         self._draw = jax.jit(self._push, static_argnames="n")
         self._density = jax.jit(self._log_density)
@@ -180,57 +178,22 @@ class Sampler:
 
     # --- parts -------------------------------------------------------------------------------------------------------
 
-    def _network(self, outputs: int) -> MLP:
-        model = self.config.model
-        return MLP(
-            self.target.dim,
-            outputs,
-            (model.width,) * model.depth,
-            model.activation,
-            model.input_scale,
-            time=TimeFeatures(model.time_frequencies),
-            backend=self.config.backend,
-        )
-
-    def _equation(self) -> Equation:
-        networks = self._drift, self._network(1)
-        if self.config.equation == "continuity":
-            return continuity(self._path, *networks)
-        return fokker_planck(self._path, *networks, sigma=self.config.sigma)
-
     def _phase(self, index: int, phase: PhaseConfig) -> Phase:
         name = f"{index + 1} {phase.optimiser}"
         collocation = _collocation(phase, self.target, self.prior)
         return Phase(_optimiser(phase), collocation, phase.iterations, phase.points, phase.refresh, name)
-
-    def _drift_at(self, params: Params) -> Callable[[Array, Array], Array]:
-        return lambda x, t: self._drift.apply(params["drift"], x, t)
-
-    def _field(self, params: Params) -> Callable[[Array, Array], DivergenceJet]:
-        """What samples follow: the drift, or for a diffusion its probability flow mu - sigma^2/2 grad V."""
-        if self.config.equation == "continuity":
-            return NetworkField(self._drift, params["drift"])
-        path, potential, half = self._path, self._network(1), 0.5 * self.config.sigma**2
-
-        def flow(x: Array, t: Array) -> DivergenceJet:
-            drift = self._drift.jet("divergence_jet", params["drift"], x, t)
-            phi = potential.jet("laplacian_jet", params["potential"], x, t)
-            v = path.jet(t, path.data(x, second_order=True), phi, **self.equation.scalar_values(params))
-            return DivergenceJet(drift.value - half * v.grad, drift.divergence - half * v.laplacian)
-
-        return flow
 
     def _transport(self, field: Any, x: Array, *, reverse: bool = False) -> Any:
         return ode_transport(field, x, steps=self.config.transport_steps, reverse=reverse)
 
     def _push(self, params: Params, key: Array, n: int) -> tuple[Array, Array, Array]:
         return push_prior(
-            self._field(params), self.prior, self.target.log_density, key, n,
+            self.problem.field(params), self.prior, self.target.log_density, key, n,
             transport=self._transport, dtype=self.config.dtype,
         )  # fmt: skip
 
     def _log_density(self, params: Params, x: Array) -> Array:
-        return log_density_of(self._field(params), self.prior, x, transport=self._transport)
+        return log_density_of(self.problem.field(params), self.prior, x, transport=self._transport)
 
     def _score(self, params: Params, key: Array) -> dict[str, Array]:
         """ESS and log Z on fresh samples; samples without a finite weight count as weight zero here."""
