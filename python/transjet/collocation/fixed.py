@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from transjet.collocation.points import Drift, Points
+from transjet.collocation.times import Times
 from transjet.errors import ConfigError, ShapeError
 
 Array = jax.Array
@@ -17,11 +18,12 @@ Array = jax.Array
 
 @dataclass(frozen=True)
 class UniformBox:
-    """x uniform in a box, t uniform in [0, 1].
+    """x uniform in a box.
 
     Attributes:
         lower: lower corner, d numbers.
         upper: upper corner, d numbers.
+        times: distribution of t.
 
     Raises:
         ShapeError: corners of different lengths.
@@ -30,6 +32,7 @@ class UniformBox:
 
     lower: tuple[float, ...]
     upper: tuple[float, ...]
+    times: Times = field(default_factory=Times)
 
     def __post_init__(self) -> None:
         if len(self.lower) != len(self.upper) or not self.lower:
@@ -51,16 +54,17 @@ class UniformBox:
         key_x, key_t = jax.random.split(key)
         lower, upper = jnp.asarray(self.lower, dtype), jnp.asarray(self.upper, dtype)
         x = jax.random.uniform(key_x, (n, len(self.lower)), dtype, lower, upper)
-        return Points(x, jax.random.uniform(key_t, (n,), dtype))
+        return Points(x, self.times.draw(key_t, n, progress, dtype))
 
 
 @dataclass(frozen=True)
 class GaussianCloud:
-    """x ~ N(0, std^2 I), t uniform in [0, 1].
+    """x ~ N(0, std^2 I).
 
     Attributes:
         dim: d.
         std: standard deviation of every coordinate.
+        times: distribution of t.
 
     Raises:
         ConfigError: a dim or std that is not positive.
@@ -68,6 +72,7 @@ class GaussianCloud:
 
     dim: int
     std: float = 1.0
+    times: Times = field(default_factory=Times)
 
     def __post_init__(self) -> None:
         if self.dim < 1 or not self.std > 0:
@@ -81,4 +86,4 @@ class GaussianCloud:
         """n independent points."""
         key_x, key_t = jax.random.split(key)
         x = self.std * jax.random.normal(key_x, (n, self.dim), dtype)
-        return Points(x, jax.random.uniform(key_t, (n,), dtype))
+        return Points(x, self.times.draw(key_t, n, progress, dtype))

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from transjet.collocation.adaptive import ResidualAdaptive
 from transjet.collocation.points import Collocation, Drift, Points
 from transjet.errors import ConfigError
 
@@ -35,6 +36,10 @@ class Mixture:
     settled: float = 0.7
 
     def __post_init__(self) -> None:
+        if any(isinstance(c, ResidualAdaptive) for c in self.components):
+            raise ConfigError(
+                "mixture: expected components without weights; got an adaptive one; make the mixture its base"
+            )
         for name, shares in (("start", self.start), ("end", self._last)):
             if len(shares) != len(self.components) or not all(s >= 0 for s in shares) or not 0 < sum(shares) < math.inf:
                 count = len(self.components)

@@ -6,13 +6,15 @@ trained do. They are integrated for a whole cloud of particles at once, cached, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from transjet.collocation.along import midpoint_path, points_on
 from transjet.collocation.points import Drift, Points
+from transjet.collocation.times import Times
 from transjet.errors import ConfigError
 from transjet.paths import GaussianPrior
 
@@ -21,7 +23,7 @@ Array = jax.Array
 
 @dataclass(frozen=True)
 class Trajectories:
-    """Points of cached trajectories, at uniform times, some of them displaced by noise.
+    """Points of cached trajectories, some of them displaced by noise.
 
     Attributes:
         prior: where trajectories start.
@@ -32,6 +34,8 @@ class Trajectories:
         spread: every particle's start is scaled by exp(spread xi), xi ~ N(0, 1). In many dimensions the prior lives on
             a thin shell, where a flow that contracts all of space is hardly punished; scaled starts make it visible.
         radius: coordinates are clipped to [-radius, radius], so that an untrained drift cannot run away.
+        antithetic: particles start in pairs z, -z, so that points of a symmetric problem are symmetric.
+        times: distribution of t.
 
     Raises:
         ConfigError: a value out of range.
@@ -44,6 +48,8 @@ class Trajectories:
     noisy: float = 0.5
     spread: float = 0.0
     radius: float = 1e3
+    antithetic: bool = False
+    times: Times = field(default_factory=Times)
 
     def __post_init__(self) -> None:
         if self.particles < 1 or self.steps < 1:
@@ -57,30 +63,19 @@ class Trajectories:
     def refresh(self, key: Array, drift: Drift, dtype: Any) -> Array:
         """Trajectories from the prior under the current drift, (steps + 1, particles, d)."""
         key_start, key_scale = jax.random.split(key)
-        start = self.prior.sample(key_start, self.particles, dtype)
-        start = start * jnp.exp(self.spread * jax.random.normal(key_scale, (self.particles, 1), dtype))
-        h = jnp.asarray(1 / self.steps, dtype)
+        start = self.prior.sample(key_start, self.particles, dtype, antithetic=self.antithetic)
+        start = start * jnp.exp(self.spread * self._scatter(key_scale, dtype))
+        return midpoint_path(drift, start, self.steps, self.radius)
 
-        def step(x: Array, t: Array) -> tuple[Array, Array]:
-            half = x + h / 2 * drift(x, jnp.full(x.shape[:1], t, dtype))
-            moved = x + h * drift(half, jnp.full(x.shape[:1], t + h / 2, dtype))
-            # NaN would spread over the cache: a particle whose drift is not finite stays where it is, as a whole.
-            finite = jnp.isfinite(moved).all(axis=-1, keepdims=True)
-            moved = jnp.where(finite, jnp.clip(moved, -self.radius, self.radius), x)
-            return moved, moved
-
-        _, path = jax.lax.scan(step, start, h * jnp.arange(self.steps, dtype=dtype))
-        return jnp.concatenate([start[None], path])
+    def _scatter(self, key: Array, dtype: Any) -> Array:
+        """A normal number per particle, (particles, 1), the same one for both of a pair."""
+        if not self.antithetic:
+            return jax.random.normal(key, (self.particles, 1), dtype)
+        half = jax.random.normal(key, ((self.particles + 1) // 2, 1), dtype)
+        return jnp.concatenate([half, half])[: self.particles]
 
     def draw(self, key: Array, cache: Array, n: int, progress: Array, dtype: Any) -> Points:
         """n points: a particle without replacement while they last, a uniform time, linear interpolation, noise."""
         key_particle, key_time, key_noise, key_noisy = jax.random.split(key, 4)
-        order = jax.random.permutation(key_particle, self.particles)
-        particle = order[jnp.arange(n) % self.particles]
-        t = jax.random.uniform(key_time, (n,), dtype)
-        position = t * self.steps
-        index = jnp.clip(position.astype(int), 0, self.steps - 1)
-        share = (position - index.astype(dtype))[:, None]
-        x = cache[index, particle] * (1 - share) + cache[index + 1, particle] * share
-        moved = jax.random.bernoulli(key_noisy, self.noisy, (n, 1))
-        return Points(x + jnp.where(moved, self.noise * jax.random.normal(key_noise, x.shape, dtype), 0), t)
+        t = self.times.draw(key_time, n, progress, dtype)
+        return points_on((key_particle, key_noise, key_noisy), cache, t, self.noise, self.noisy)

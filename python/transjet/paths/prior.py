@@ -44,6 +44,9 @@ class GaussianPrior:
         """Laplacian of the log density at x (..., dim), shape (...,)."""
         return jnp.full(x.shape[:-1], -self.dim / self.std**2, x.dtype)
 
-    def sample(self, key: Array, n: int, dtype: Any = jnp.float32) -> Array:
-        """n independent draws, (n, dim)."""
-        return self.std * jax.random.normal(key, (n, self.dim), dtype)
+    def sample(self, key: Array, n: int, dtype: Any = jnp.float32, *, antithetic: bool = False) -> Array:
+        """n draws, (n, dim): independent ones, or antithetic in pairs z, -z, the second half against the first."""
+        if not antithetic:
+            return self.std * jax.random.normal(key, (n, self.dim), dtype)
+        half = self.std * jax.random.normal(key, ((n + 1) // 2, self.dim), dtype)
+        return jnp.concatenate([half, -half])[:n]

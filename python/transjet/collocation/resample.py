@@ -1,0 +1,42 @@
+"""Drawing particles by their weights."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+Array = jax.Array
+
+
+def tempered(log_w: Array, least_ess: float) -> Array:
+    """gamma log w (n,) with the largest gamma <= 1 whose effective sample size is at least `least_ess` n.
+
+    Weights that are not finite count as zero; if all are, all particles count alike.
+    """
+    log_w = jnp.where(jnp.isfinite(log_w), log_w, -jnp.inf)
+    log_w = jnp.where(jnp.any(jnp.isfinite(log_w)), log_w - jnp.max(log_w), jnp.zeros_like(log_w))
+    log_w = jnp.maximum(log_w, -1e30)  # so that gamma = 0 makes no NaN of it
+
+    def ess(gamma: Array) -> Array:
+        w = jnp.exp(gamma * log_w)
+        return jnp.mean(w) ** 2 / jnp.mean(w * w)
+
+    def halve(bounds: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
+        middle = (bounds[0] + bounds[1]) / 2
+        enough = ess(middle) >= least_ess
+        return (jnp.where(enough, middle, bounds[0]), jnp.where(enough, bounds[1], middle)), None
+
+    zero, one = jnp.zeros((), log_w.dtype), jnp.ones((), log_w.dtype)
+    (gamma, _), _ = jax.lax.scan(halve, (zero, one), None, length=30)
+    return jnp.where(ess(one) >= least_ess, one, gamma) * log_w
+
+
+def systematic(key: Array, log_w: Array, n: int) -> Array:
+    """Indices (n,) of particles drawn by their log weights (m,), with one random number for all.
+
+    A particle of share s comes n s times, rounded up or down at random so that the mean is n s.
+    """
+    w = jnp.exp(log_w - jnp.max(log_w))
+    steps = (jnp.arange(n, dtype=w.dtype) + jax.random.uniform(key, (), w.dtype)) / max(1, n)
+    total = jnp.cumsum(w)
+    return jnp.clip(jnp.searchsorted(total / total[-1], steps), 0, w.shape[0] - 1)
