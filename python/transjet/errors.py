@@ -37,6 +37,10 @@ class TargetError(TransjetError, ValueError):
     """A target is unknown, or its log density does not behave (wrong shape, wrong type, NaN)."""
 
 
+class DataError(TransjetError, OSError):
+    """A data file that a target is made of is missing, or is not what it should be."""
+
+
 class CheckpointError(TransjetError, RuntimeError):
     """A checkpoint is missing, damaged, or written by an incompatible version."""
 

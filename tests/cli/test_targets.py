@@ -14,7 +14,7 @@ def test_the_table_has_a_line_for_every_target(transjet):
     assert [line.split()[0] for line in lines[1:]] == list(targets.names())
     well = next(line for line in lines if line.startswith("double-well"))
     assert well.split()[1:4] == ["1", "0.2930", "2"]
-    assert len({line.index(targets.get(line.split()[0]).description) for line in lines[1:]}) == 1, "one column"
+    assert len({line.index(targets.facts(line.split()[0]).description) for line in lines[1:]}) == 1, "one column"
 
 
 def test_json(transjet):

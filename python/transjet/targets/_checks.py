@@ -26,6 +26,16 @@ def dimension(dim: Any) -> int:
     return value
 
 
+def lattice(shape: Any) -> tuple[int, ...]:
+    """Return the sizes of a periodic lattice on which no two neighbours share two links."""
+    if not isinstance(shape, (tuple, list)) or not shape:
+        raise DTypeError(f"shape must be a tuple of sizes, got {shape!r}; pass one size per axis")
+    sizes = tuple(dimension(size) for size in shape)
+    if min(sizes) < 3:
+        raise ConfigError(f"shape must have sizes of at least 3, got {sizes}; smaller ones wrap onto themselves")
+    return sizes
+
+
 def number(value: Any, what: str) -> float:
     """Return a finite real number as a float."""
     if isinstance(value, (bool, str)) or value is None or np.iscomplexobj(value) or np.ndim(value) != 0:
