@@ -10,6 +10,8 @@
 
 #if defined(__CUDACC__)
 #include <cuda_runtime.h>
+
+#include "cuda/kernel_states.h"
 #define TRANSJET_KERNEL __global__
 #define TRANSJET_DEVICE __device__ __forceinline__
 #define TRANSJET_HOST_DEVICE __host__ __device__ __forceinline__
@@ -69,18 +71,50 @@ TRANSJET_DEVICE void cp_async_wait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
 }
 
+// Lets a kernel have its shared memory on the current device, and finds its state there.
+template <typename... Parameters>
+int prepare(void (*kernel)(Parameters...), unsigned threads, std::size_t shared_bytes, KernelState& state) {
+  const auto ask = [&](int device, KernelState& own) -> int {
+    int blocks = 0, multiprocessors = 0;
+    cudaError_t error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                             static_cast<int>(shared_bytes));
+    if (error == cudaSuccess)
+      error = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, static_cast<int>(threads),
+                                                            shared_bytes);
+    if (error == cudaSuccess)
+      error = cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device);
+    if (blocks * multiprocessors > 0) own.resident_blocks = blocks * multiprocessors;
+    return error;
+  };
+  int device = 0;
+  int error = cudaGetDevice(&device);
+  if (error == 0) {
+    error = KernelStates::instance().find(reinterpret_cast<const void*>(kernel), device, shared_bytes, state,
+                                          [&](KernelState& own) { return ask(device, own); });
+  }
+  if (error != 0) cudaGetLastError();  // forget it, or every later launch of this thread would seem to fail
+  return error;
+}
+
+// Blocks that the current device holds at once; 0, or the error's code.
+template <typename... Parameters>
+int find_resident_blocks(void (*kernel)(Parameters...), unsigned threads, std::size_t shared_bytes,
+                         int& blocks) {
+  KernelState state{};
+  const int error = prepare(kernel, threads, shared_bytes, state);
+  blocks = state.resident_blocks;
+  return error;
+}
+
 // Enqueues a kernel; 0, or the error's code. A grid without blocks is no error.
 template <typename... Parameters, typename... Arguments>
 int launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes, Stream stream,
            Arguments... arguments) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return 0;
   if (shared_bytes > 48 * 1024) {
-    const cudaError_t error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                                   static_cast<int>(shared_bytes));
-    if (error != cudaSuccess) {
-      cudaGetLastError();  // forget it, or every later launch of this thread would seem to fail
+    KernelState state{};
+    if (const int error = prepare(kernel, block.x * block.y * block.z, shared_bytes, state); error != 0)
       return error;
-    }
   }
   kernel<<<grid, block, shared_bytes, stream>>>(static_cast<Parameters>(arguments)...);
   return cudaGetLastError();
@@ -143,6 +177,12 @@ inline void cp_async_commit() { Emulator::instance().commit_copies(); }
 template <int kPending>
 void cp_async_wait() {
   Emulator::instance().wait_for_copies(kPending);
+}
+
+template <typename... Parameters>
+int find_resident_blocks(void (*)(Parameters...), unsigned, std::size_t, int& blocks) {
+  blocks = Emulator::instance().resident_blocks;
+  return 0;
 }
 
 template <typename... Parameters, typename... Arguments>

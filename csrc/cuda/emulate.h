@@ -34,6 +34,7 @@ class Emulator {
   static constexpr unsigned kWarp = 32;
 
   Order order = Order::kAscending;
+  int resident_blocks = 3;  // what the device is said to hold at once
   // What a fault does; a test of the emulator may look at it instead of ending the program.
   std::function<void(const char*)> on_fault = [](const char* text) {
     std::fprintf(stderr, "CUDA emulation: %s (block %u, thread %u)\n", text, blockIdx.x, threadIdx.x);

@@ -88,16 +88,18 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kTileThreads, TileT::kResident)
   using T = typename TileT::T;
   const FusedProblem<T>& problem = call.problem;
   const Shape& shape = problem.shape;
-  const PointRange range = block_range(problem);
-  sweep_forward<TileT>(problem, &call.coefficients, range,
-                       [&](int l, int p, int column, const Column<T>& rows, bool h) {
-                         const std::size_t point = range.start + static_cast<std::size_t>(p);
-                         T* to = h ? call.h.layer[l] : call.zbar.layer[l];
-                         copy_rows<T>(shape.count(), rows, layer_column<TileT>(to, shape, point, column));
-                       });
-  sweep_backward<TileT, true>(problem, call.zbar, range, [&](std::size_t n, int column, const Column<T>& g) {
-    if (problem.jet == Jet::kDivergence) return seed_vector(problem, call.coefficients, n, column, g);
-    seed_scalar(problem, call.coefficients, n, problem.net.backward[problem.net.depth - 1][column], g);
+  for_each_tile(problem, [&](const PointRange& range) {
+    sweep_forward<TileT>(problem, &call.coefficients, range,
+                         [&](int l, int p, int column, const Column<T>& rows, bool h) {
+                           const std::size_t point = range.start + static_cast<std::size_t>(p);
+                           T* to = h ? call.h.layer[l] : call.zbar.layer[l];
+                           copy_rows<T>(shape.count(), rows, layer_column<TileT>(to, shape, point, column));
+                         });
+    sweep_backward<TileT, true>(
+        problem, call.zbar, range, [&](std::size_t n, int column, const Column<T>& g) {
+          if (problem.jet == Jet::kDivergence) return seed_vector(problem, call.coefficients, n, column, g);
+          seed_scalar(problem, call.coefficients, n, problem.net.backward[problem.net.depth - 1][column], g);
+        });
   });
 }
 

@@ -41,12 +41,13 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kTileThreads, TileT::kResident)
     fused_forward_kernel(TRANSJET_CONSTANT FusedForward<typename TileT::T> call) {
   using T = typename TileT::T;
   const FusedProblem<T>& problem = call.problem;
-  const PointRange range = block_range(problem);
-  sweep_forward<TileT>(problem, static_cast<const Fields<const T>*>(nullptr), range,
-                       [](int, int, int, const Column<T>&, bool) {});
-  sync_threads();
-  LastRows<T> last[1] = {{TileT::rows(), &problem.net}};
-  Outputs<TileT, 1>{problem, last}.write(range, call.result);
+  for_each_tile(problem, [&](const PointRange& range) {
+    sweep_forward<TileT>(problem, static_cast<const Fields<const T>*>(nullptr), range,
+                         [](int, int, int, const Column<T>&, bool) {});
+    sync_threads();
+    LastRows<T> last[1] = {{TileT::rows(), &problem.net}};
+    Outputs<TileT, 1>{problem, last}.write(range, call.result);
+  });
 }
 
 }  // namespace transjet::cuda

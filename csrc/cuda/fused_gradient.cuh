@@ -42,24 +42,25 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kTileThreads, TileT::kResident)
     fused_gradient_kernel(TRANSJET_CONSTANT FusedGradient<typename TileT::T> call) {
   using T = typename TileT::T;
   const FusedProblem<T>& problem = call.problem;
-  const PointRange range = block_range(problem);
-  sweep_forward<TileT>(problem, static_cast<const Fields<const T>*>(nullptr), range,
-                       [&](int l, int p, int column, const Column<T>& rows, bool h) {
-                         const std::size_t point = range.start + static_cast<std::size_t>(p);
-                         if (!h)
-                           layer_column<TileT>(call.z.layer[l], problem.shape, point, column)[0] = rows[0];
-                       });
-  sync_threads();
-  if (call.result.value != nullptr) {
-    LastRows<T> last[1] = {{TileT::rows(), &problem.net}};
-    Outputs<TileT, 1>{problem, last}.scalar(range, call.result);
-  }
-  separate_instructions();
-  sweep_backward<TileT, false>(problem, call.z, range, [&](std::size_t, int column, const Column<T>& g) {
-    g[0] = problem.net.backward[problem.net.depth - 1][column];
+  for_each_tile(problem, [&](const PointRange& range) {
+    sweep_forward<TileT>(problem, static_cast<const Fields<const T>*>(nullptr), range,
+                         [&](int l, int p, int column, const Column<T>& rows, bool h) {
+                           const std::size_t point = range.start + static_cast<std::size_t>(p);
+                           if (!h)
+                             layer_column<TileT>(call.z.layer[l], problem.shape, point, column)[0] = rows[0];
+                         });
+    sync_threads();
+    if (call.result.value != nullptr) {
+      LastRows<T> last[1] = {{TileT::rows(), &problem.net}};
+      Outputs<TileT, 1>{problem, last}.scalar(range, call.result);
+    }
+    separate_instructions();
+    sweep_backward<TileT, false>(problem, call.z, range, [&](std::size_t, int column, const Column<T>& g) {
+      g[0] = problem.net.backward[problem.net.depth - 1][column];
+    });
+    sync_threads();
+    write_gradient<TileT>(problem, range, call.result);
   });
-  sync_threads();
-  write_gradient<TileT>(problem, range, call.result);
 }
 
 }  // namespace transjet::cuda

@@ -46,12 +46,13 @@ TRANSJET_KERNEL void TRANSJET_BOUNDS(kTileThreads, TileT::kResident)
     fused_tangent_kernel(TRANSJET_CONSTANT FusedTangent<typename TileT::T> call) {
   using T = typename TileT::T;
   const FusedProblem<T>& problem = call.problem;
-  const PointRange range = block_range(problem);
-  sweep_tangent<TileT>(problem, call.change, range);
-  sync_threads();
-  LastRows<T> last[2] = {{TileT::rows() + TileT::kHalf * TileT::kStride, &problem.net},
-                         {TileT::rows(), &call.change}};
-  Outputs<TileT, 2>{problem, last}.write(range, call.result);
+  for_each_tile(problem, [&](const PointRange& range) {
+    sweep_tangent<TileT>(problem, call.change, range);
+    sync_threads();
+    LastRows<T> last[2] = {{TileT::rows() + TileT::kHalf * TileT::kStride, &problem.net},
+                           {TileT::rows(), &call.change}};
+    Outputs<TileT, 2>{problem, last}.write(range, call.result);
+  });
 }
 
 }  // namespace transjet::cuda

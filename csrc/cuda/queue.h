@@ -17,6 +17,13 @@ class Queue {
     error_ = cuda::launch(kernel, grid, block, shared_bytes, stream_, arguments...);
     ++launches_;
   }
+  // How many blocks of a kernel the device holds at once; 1 after an error.
+  template <typename Kernel>
+  int resident_blocks(Kernel kernel, unsigned threads, std::size_t shared_bytes) {
+    int blocks = 1;
+    if (error_ == 0) error_ = find_resident_blocks(kernel, threads, shared_bytes, blocks);
+    return error_ == 0 ? blocks : 1;
+  }
   // What somebody else has enqueued on the stream.
   void add(int error) {
     if (error_ == 0) error_ = error;
