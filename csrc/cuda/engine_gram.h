@@ -25,30 +25,14 @@ Factors<T> chunk_of(Factors<T> factors, const PackedView<T>& packed, int streams
 }
 
 template <typename T>
-LayerRows<T> layer_rows(T* const (&layers)[kMaxLayers]) {
-  LayerRows<T> rows;
-  std::copy(layers, layers + kMaxLayers, rows.layer);
-  return rows;
-}
-
-template <typename T>
-void factorize(Queue& queue, const JetProblem<T>& problem, const PackedView<T>& packed,
-               const Fields<const T>& c, const Factors<T>& factors) {
-  load_ends(queue, problem, packed, c, factors);
-  if (factor_pad(problem) == 0) return sweep_factors(queue, problem, packed, c, factors);
-  run_fused(queue, FusedFactors<T>{fused_problem(problem, packed, shape_of(problem), 0, problem.points.count),
-                                   c, layer_rows(factors.h), layer_rows(factors.zbar)});
-}
-
-template <typename T>
-void factorize_all(Queue& queue, const Term<T>& term, const PackedView<T>& packed, const Factors<T>& factors,
-                   int capacity) {
+void factorize_all(Queue& queue, const Term<T>& term, const PackedView<T>& packed, int pad,
+                   const Factors<T>& factors, int capacity) {
   const JetProblem<T>& all = term.problem;
   const int streams = shape_of(all).count();
   for_each_chunk(all.points.count, capacity, [&](std::size_t begin, int count) {
-    factorize(queue, chunk_of(all, begin, count), packed,
-              chunk_of(term.coefficients, all.network, all.points.d, begin),
-              chunk_of(factors, packed, streams, begin));
+    find_factors(queue, chunk_of(all, begin, count), packed, pad,
+                 chunk_of(term.coefficients, all.network, all.points.d, begin),
+                 chunk_of(factors, packed, streams, begin));
   });
 }
 
@@ -142,7 +126,7 @@ void enqueue(Queue& queue, const GramCall<T, R>& call, const GramSpace<T>& space
     const PackedView<T>& packed = space.packed[static_cast<std::size_t>(t)];
     const Factors<T>& factors = space.factors[static_cast<std::size_t>(t)];
     queue.add(pack(term.problem, term.problem.parameters, packed, queue.stream()));
-    factorize_all(queue, term, packed, factors, capacity);
+    factorize_all(queue, term, packed, space.pads[static_cast<std::size_t>(t)], factors, capacity);
     for (int l = term.problem.frozen_first ? 1 : 0; l < term.problem.network.depth; ++l)
       add_layer(queue, term, packed, factors, l, space.block, sums);
   }

@@ -42,18 +42,9 @@ bool is_valid(const Call& call) {
 }
 
 template <typename Call>
-auto lay_out_call(Workspace& workspace, const Call& call, int capacity, const Options& options) {
-  return lay_out(workspace, call, capacity, options);
-}
-template <typename T, typename R>
-auto lay_out_call(Workspace& workspace, const GramCall<T, R>& call, int capacity, const Options&) {
-  return lay_out(workspace, call, capacity);
-}
-
-template <typename Call>
 std::size_t bytes_with(const Call& call, int capacity, const Options& options) {
   Workspace workspace;
-  lay_out_call(workspace, call, capacity, options);
+  lay_out(workspace, call, capacity, options);
   return workspace.used();
 }
 
@@ -80,7 +71,7 @@ int run_on(Queue& queue, const Call& call, const Options& options, void* memory)
   if (!is_valid(call)) return kInvalidCall;
   const int capacity = capacity_of(call, options);
   Workspace workspace(align(memory));
-  const auto space = lay_out_call(workspace, call, capacity, options);
+  const auto space = lay_out(workspace, call, capacity, options);
   enqueue(queue, call, space, capacity);
   return queue.error();
 }

@@ -3,9 +3,8 @@
 
 #include <vector>
 
-#include "cuda/fused_calls.h"
+#include "cuda/find_factors.h"
 #include "cuda/gram_steps.h"
-#include "cuda/layered_factors.h"
 
 namespace transjet::cuda {
 
@@ -78,48 +77,45 @@ inline int gram_slots(std::size_t points) {
 // are on their way back are those of a chunk.
 template <typename T>
 struct GramSpace {
+  std::vector<int> pads;              // [terms]: of hidden layers for the fused kernels, or 0
   std::vector<PackedView<T>> packed;  // [terms]
   std::vector<Factors<T>> factors;    // [terms], all in the same memory
   T* block;
   void* more;  // slots of the result
 };
 
-// What hidden layers are padded to if the fused kernels find the factors; else 0.
-template <typename T>
-int factor_pad(const JetProblem<T>& problem) {
-  return fused_pad<T>(problem.network, shape_of(problem).count(), false);
-}
-
 template <typename T>
 Factors<T> take_gram_factors(Workspace& workspace, const JetProblem<T>& problem, const PackedView<T>& packed,
-                             int capacity) {
+                             int pad, int capacity) {
   Factors<T> factors =
       take_factors(workspace, problem, packed, false, static_cast<int>(problem.points.count));
-  if (factor_pad(problem) == 0)
-    factors.g = take_rows<T>(workspace, capacity, shape_of(problem).count(), widest_pad(packed));
+  if (pad == 0) factors.g = take_rows<T>(workspace, capacity, shape_of(problem).count(), widest_pad(packed));
   return factors;
 }
 
 // `capacity` points go through a network together.
 template <typename T, typename R>
-GramSpace<T> lay_out(Workspace& workspace, const cpu::GramCall<T, R>& call, int capacity) {
+GramSpace<T> lay_out(Workspace& workspace, const cpu::GramCall<T, R>& call, int capacity,
+                     const Options& options) {
   GramSpace<T> space{};
   const std::size_t points = call.term[0].problem.points.count;
   std::size_t bytes = 0;
   int line = 0;
   for (int t = 0; t < call.terms; ++t) {
     const JetProblem<T>& problem = call.term[t].problem;
-    space.packed.push_back(take_packed(workspace, problem, factor_pad(problem)));
+    space.pads.push_back(pad_for_factors(problem, options));
+    space.packed.push_back(take_packed(workspace, problem, space.pads.back()));
     Workspace own;
-    take_gram_factors(own, problem, space.packed.back(), capacity);
+    take_gram_factors(own, problem, space.packed.back(), space.pads.back(), capacity);
     bytes = std::max(bytes, own.used());
     line = std::max(line, longest_block_line(problem));
   }
   char* shared = workspace.take<char>(bytes);
   for (int t = 0; t < call.terms; ++t) {
     Workspace own(shared);
+    const auto i = static_cast<std::size_t>(t);
     space.factors.push_back(
-        take_gram_factors(own, call.term[t].problem, space.packed[static_cast<std::size_t>(t)], capacity));
+        take_gram_factors(own, call.term[t].problem, space.packed[i], space.pads[i], capacity));
   }
   space.block = workspace.take<T>(points * static_cast<std::size_t>(line));
   space.more = workspace.take<R>(static_cast<std::size_t>(gram_slots(points) - 1) * points * points);
