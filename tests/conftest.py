@@ -12,7 +12,7 @@ import jax  # noqa: E402
 import pytest  # noqa: E402
 
 # Tests of these parts, and those of the whole, call optax or ott-jax, which rely on JAX's standard promotion.
-_THIRD_PARTIES = ("optim", "train", "transport", "metrics", "plots", "sampler", "cli", "tests")
+_THIRD_PARTIES = ("optim", "train", "transport", "path_losses", "metrics", "plots", "sampler", "cli", "tests")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
