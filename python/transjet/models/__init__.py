@@ -1,6 +1,7 @@
 """Networks of (x, t) and their jets in physical coordinates."""
 
-from transjet.models.mlp import MLP, Layers
+from transjet.models.factorised import Layers, is_factorised, plain_layers
+from transjet.models.mlp import MLP
 from transjet.models.time_features import TimeFeatures
 from transjet.ops import ACTIVATIONS, BACKENDS, DivergenceJet, GradientJet, LaplacianJet
 
@@ -13,4 +14,6 @@ __all__ = [
     "LaplacianJet",
     "Layers",
     "TimeFeatures",
+    "is_factorised",
+    "plain_layers",
 ]

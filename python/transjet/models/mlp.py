@@ -11,11 +11,11 @@ import jax.numpy as jnp
 
 from transjet import ops
 from transjet.errors import ConfigError
+from transjet.models.factorised import Layers, factorise, plain_layers
 from transjet.models.time_features import TimeFeatures
 from transjet.ops import JETS
 
 Array = jax.Array
-Layers = tuple[tuple[Array, Array], ...]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,11 @@ class MLP:
         time: time features.
         last_gain: factor on the initial weights of the last layer; small, so that training starts near zero.
         backend: which backend computes its jets.
+        fourier_scale: above 0 the first hidden layer is random Fourier features, sin(w . z + b) with w ~ N(0, scale^2)
+            and b uniform in [0, 2 pi), which are trained on from there; it needs a hidden layer, and its entry of
+            `activation` becomes "sin". 0: a layer like all others.
+        factorised: parameters are (V, b, s) per layer with the weights V diag(exp s); for Adam and the primal
+            Gauss-Newton.
 
     Raises:
         ConfigError: sizes or scales that are not positive, an unknown activation, or the wrong number of them.
@@ -46,6 +51,8 @@ class MLP:
     time: TimeFeatures = field(default_factory=TimeFeatures)
     last_gain: float = 0.1
     backend: str = "auto"
+    fourier_scale: float = 0.0
+    factorised: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.hidden, (tuple, list)):
@@ -62,9 +69,31 @@ class MLP:
             if not (math.isfinite(scale) and scale > 0):
                 raise ConfigError(f"MLP: {name}: expected a positive number; got {scale!r}")
         ops.check_activation("MLP", self.activation, len(self.hidden))
+        if not (math.isfinite(self.fourier_scale) and self.fourier_scale >= 0):
+            raise ConfigError(f"MLP: fourier_scale: expected 0 or a positive number; got {self.fourier_scale!r}")
+        if self.fourier_scale:
+            self._begin_with_sines()
 
-    def init(self, key: Array, dtype: Any = jnp.float32) -> Layers:
-        """Random layers: weights N(0, 1/fan_in), biases zero, the last layer shrunk by `last_gain`."""
+    def _begin_with_sines(self) -> None:
+        if not self.hidden:
+            raise ConfigError("MLP: fourier_scale: expected a hidden layer to hold the features; got none")
+        later = (self.activation,) * len(self.hidden) if isinstance(self.activation, str) else self.activation
+        object.__setattr__(self, "activation", ("sin", *later[1:]))
+
+    def init(self, key: Array, dtype: Any = jnp.float32) -> Any:
+        """Random layers: weights N(0, 1/fan_in), biases zero, the last layer shrunk by `last_gain`.
+
+        The first layer is another with `fourier_scale`; with `factorised` layers have three parts.
+        """
+        layers = self._random_layers(key, dtype)
+        if self.fourier_scale:
+            key_weight, key_phase = jax.random.split(jax.random.fold_in(key, 1))
+            (weight, bias), *rest = layers
+            weight = self.fourier_scale * jax.random.normal(key_weight, weight.shape, dtype)
+            layers = ((weight, 2 * math.pi * jax.random.uniform(key_phase, bias.shape, dtype)), *rest)
+        return factorise(jax.random.fold_in(key, 2), layers) if self.factorised else layers
+
+    def _random_layers(self, key: Array, dtype: Any) -> Layers:
         sizes = (self.dim + self.time.count, *self.hidden, self.outputs)
         keys = jax.random.split(key, len(sizes) - 1)
         gains = [1.0] * (len(sizes) - 2) + [self.last_gain]
@@ -81,6 +110,7 @@ class MLP:
     @ops.full_precision
     def apply(self, layers: Layers, x: Array, t: Array) -> Array:
         """The network's values at x (n, d) and t (n,), shape (n, outputs)."""
+        layers = plain_layers(layers)
         scaled, tau, _ = self.inputs(x, t)
         hidden = len(layers) - 1
         names = (self.activation,) * hidden if isinstance(self.activation, str) else self.activation
@@ -89,9 +119,13 @@ class MLP:
             z = ops.activate(name, z @ weight + bias)
         return jnp.asarray(self.output_scale, x.dtype) * (z @ layers[-1][0] + layers[-1][1])
 
-    def raw_jet(self, name: str, layers: Layers, inputs: tuple[Array, Array, Array]) -> Any:
+    def raw_jet(
+        self, name: str, layers: Layers, inputs: tuple[Array, Array, Array], directions: Array | None = None
+    ) -> Any:
         """The jet with respect to the scaled coordinates, as the operation returns it."""
-        return JETS[name](layers, *inputs, activation=self.activation, backend=self.backend)
+        # gradient_jet takes no directions: it has no trace to estimate.
+        along = {} if directions is None else {"directions": directions}
+        return JETS[name](plain_layers(layers), *inputs, activation=self.activation, backend=self.backend, **along)
 
     def rescale(self, raw: Any) -> Any:
         """From the jet in scaled coordinates to that in x, by the chain rule."""
@@ -113,10 +147,15 @@ class MLP:
         scale = jnp.asarray(self.input_scale, x.dtype)
         rate = self.output_scale / self.input_scale
         moved = ops.ode_transport(
-            layers, x / scale, self.time(times)[0], step * rate, activation=self.activation, backend=self.backend
+            plain_layers(layers),
+            x / scale,
+            self.time(times)[0],
+            step * rate,
+            activation=self.activation,
+            backend=self.backend,
         )
         return ops.OdeTransport(moved.x * scale, moved.change)
 
-    def jet(self, name: str, layers: Layers, x: Array, t: Array) -> Any:
-        """The named jet of this network at x (n, d), t (n,)."""
-        return self.rescale(self.raw_jet(name, layers, self.inputs(x, t)))
+    def jet(self, name: str, layers: Layers, x: Array, t: Array, directions: Array | None = None) -> Any:
+        """The named jet of this network at x (n, d), t (n,), with its trace along `directions` if they are given."""
+        return self.rescale(self.raw_jet(name, layers, self.inputs(x, t), directions))
