@@ -14,7 +14,7 @@ from transjet.errors import ConfigError
 KEY = jax.random.key(0)
 
 
-@pytest.mark.parametrize("kind", ["rademacher", "normal"])
+@pytest.mark.parametrize("kind", ["rademacher", "normal", "coordinates"])
 @pytest.mark.parametrize(("points", "shape"), [(None, (2, 3)), (5, (5, 2, 3)), (0, (0, 2, 3))])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_shape_and_dtype(kind: str, points: int | None, shape: tuple[int, ...], dtype: str, x64: None) -> None:
@@ -22,7 +22,7 @@ def test_shape_and_dtype(kind: str, points: int | None, shape: tuple[int, ...], 
     assert (v.shape, str(v.dtype)) == (shape, dtype)
 
 
-@pytest.mark.parametrize("kind", ["rademacher", "normal"])
+@pytest.mark.parametrize("kind", ["rademacher", "normal", "coordinates"])
 def test_their_outer_products_add_up_to_the_identity_on_average(kind: str) -> None:
     n, k, d = 20_000, 3, 4
     v = np.asarray(ops.hutchinson_directions(KEY, k, d, points=n, kind=kind), np.float64)
@@ -37,7 +37,7 @@ def test_rademacher_directions_have_entries_of_one_size() -> None:
     assert {-0.5, 0.5} == set(np.unique(v).tolist())
 
 
-@pytest.mark.parametrize("kind", ["rademacher", "normal"])
+@pytest.mark.parametrize("kind", ["rademacher", "normal", "coordinates"])
 @pytest.mark.parametrize(("name", "field"), [("laplacian_jet", "laplacian"), ("divergence_jet", "divergence")])
 def test_estimates_are_unbiased(name: str, field: str, kind: str) -> None:
     n, d = 8192, 3
@@ -58,7 +58,7 @@ def test_counts_below_one_are_refused(count: int, dim: int) -> None:
 
 
 def test_unknown_kind_is_refused() -> None:
-    with pytest.raises(ConfigError, match="kind: expected 'rademacher' or 'normal'; got 'uniform'"):
+    with pytest.raises(ConfigError, match="kind: expected 'rademacher', 'normal' or 'coordinates'; got 'uniform'"):
         ops.hutchinson_directions(KEY, 2, 3, kind="uniform")
 
 
