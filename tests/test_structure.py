@@ -17,7 +17,7 @@ PACKAGE = Path(transjet.__file__).parent
 
 # From left to right: a module imports only from its left.
 LAYERS = ("targets", "paths", "collocation", "models", "equations", "optim", "train", "transport", "path_losses")
-LAYERS += ("metrics",)
+LAYERS += ("metrics", "diagnostics")
 LEAVES = ("io", "plots", "config", "problems", "recipes", "sampler", "cli")
 ORDER = LAYERS + LEAVES
 OPS_USERS = ("models", "equations", "optim")
