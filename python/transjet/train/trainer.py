@@ -135,7 +135,8 @@ class Trainer:
             return phase.collocation.refresh(key_cache, self.drift(state.params), self.dtype)
 
         cache = jax.lax.cond(refresh, refreshed, lambda: state.caches[index])
-        batch = self.equation.batch(phase.collocation.draw(key_draw, cache, phase.points, progress, self.dtype))
+        points = phase.collocation.draw(key_draw, cache, phase.points, progress, self.dtype)
+        batch = self.equation.batch(points, jax.random.fold_in(key_draw, 1))
         params, optimiser, info = phase.optimiser.step(self.equation, state.params, state.optimisers[index], batch)
         failed = (info.outcome != 0).astype(jnp.int32)
         new = state._replace(
