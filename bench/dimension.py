@@ -2,9 +2,9 @@
 
     python bench/dimension.py --json bench/results/dimension/cpu.json
 
-For every dimension: milliseconds and MiB of the gradient J^T R of logCE (two networks of 3 x 64) and of the Gram matrix,
-exact and with k directions; and at one point, over many draws, mean and variance of the estimated residual beside the
-exact one and the formula; and a short training by Gauss-Newton with either, measured by the exact residual.
+For every dimension: milliseconds and MiB of the gradient J^T R of logCE (two networks of 3 x 64) and of the Gram
+matrix, exact and with k directions; and at one point, over many draws, mean and variance of the estimated residual
+beside the exact one and the formula; and a short training by Gauss-Newton with either, measured by the exact residual.
 """
 
 import argparse
