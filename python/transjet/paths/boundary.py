@@ -1,13 +1,19 @@
 """The path from prior to target with both boundary conditions built in.
 
-    V(x, t) = (1 - t) log p_prior(x) + t (log rho(x) - log z) + t (1 - t) phi(x, t),     0 <= t <= 1
+    V(x, t) = (1 - b) log p_prior(x) + b (log rho(x) - log z) + t (1 - t) phi(x, t),     0 <= t <= 1
 
-with phi a network and log z an unknown scalar: V is log p_prior at t = 0 and log rho - log z at t = 1 whatever phi is
-(arXiv 2407.07873). What depends on the points alone is computed once per batch of points, as `BoundaryData`.
+with phi a network, log z an unknown scalar and b(t) rising from 0 to 1: V is log p_prior at t = 0 and log rho - log z
+at t = 1 whatever phi is (arXiv 2407.07873, where b = t). What depends on the points alone is computed once per batch of
+points, as `BoundaryData`.
+
+Where the target is much narrower than the prior, b = t leaves nearly all of the contraction to the first moments. With
+a precision ratio r, b = (r^t - 1) / (r - 1): the precision (1 - b) / s^2 + b r / s^2 of the path from N(0, s^2) to
+N(0, s^2 / r) is then r^t / s^2, the same relative change at all times.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,6 +21,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from transjet.errors import ConfigError
+from transjet.paths.data import target_data
 from transjet.paths.prior import GaussianPrior
 
 Array = jax.Array
@@ -40,27 +48,43 @@ class PathJet(NamedTuple):
     laplacian: Any = None  # (n,), or None
 
 
-def _laplacian(f: Callable[[Array], Array], x: Array) -> Array:
-    """Sum of second derivatives of f at one point, one direction at a time so that memory stays that of a gradient."""
-    basis = jnp.eye(x.shape[0], dtype=x.dtype)
-    return jnp.sum(jax.lax.map(lambda v: jax.jvp(jax.grad(f), (x,), (v,))[1] @ v, basis))
-
-
 @dataclass(frozen=True)
 class BoundaryPath:
-    """The ansatz above between a prior and a log density `log_rho(x (d,)) -> scalar`."""
+    """The ansatz above between a prior and a log density.
+
+    Attributes:
+        prior: at t = 0.
+        log_rho: `(x (d,)) -> scalar`, at t = 1.
+        precision_ratio: r of b(t), about the prior's variance over that of a mode of the target; 1: b = t.
+        score_clip: longest gradient of log_rho that its data hold; 0: any length. For training alone: the derivatives
+            are those of no function any more, so densities of samples must be computed on a path without it.
+
+    Raises:
+        ConfigError: a ratio that is not positive and finite.
+    """
 
     prior: GaussianPrior
     log_rho: Callable[[Array], Array]
+    precision_ratio: float = 1.0
+    score_clip: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.precision_ratio) and self.precision_ratio > 0):
+            raise ConfigError(f"path: precision_ratio: expected a positive number; got {self.precision_ratio}")
+
+    def schedule(self, t: Array) -> tuple[Array, Array]:
+        """b(t) and db/dt."""
+        if self.precision_ratio == 1:
+            return t, jnp.ones_like(t)
+        rate = jnp.asarray(math.log(self.precision_ratio), t.dtype)
+        growth = jnp.expm1(rate)  # as below at t = 1, so that b(1) is 1 to the last bit
+        return jnp.expm1(rate * t) / growth, rate * jnp.exp(rate * t) / growth
 
     def data(self, x: Array, *, second_order: bool = False) -> BoundaryData:
         """Everything about points x (n, d) that does not depend on the unknowns."""
-        log_rho, grad_rho = jax.vmap(jax.value_and_grad(self.log_rho))(x)
-        first = BoundaryData(self.prior.log_density(x), self.prior.grad(x), log_rho, grad_rho)
-        if not second_order:
-            return first
-        lap_rho = jax.vmap(lambda point: _laplacian(self.log_rho, point))(x)
-        return first._replace(lap_prior=self.prior.laplacian(x), lap_rho=lap_rho)
+        rho = target_data(self.log_rho, x, second_order, self.score_clip)
+        lap = self.prior.laplacian(x) if second_order else None
+        return BoundaryData(self.prior.log_density(x), self.prior.grad(x), *rho[:2], lap, rho[2])
 
     def jet(self, t: Array, data: BoundaryData, phi: Any, log_z: Array) -> PathJet:
         """V's jet from that of phi (a GradientJet or LaplacianJet) and log z.
@@ -74,11 +98,12 @@ class BoundaryPath:
         Returns:
             PathJet; its Laplacian is None unless both data and phi carry one.
         """
-        s, bump = 1 - t, t * (1 - t)
+        b, db = self.schedule(t)
+        s, bump = 1 - b, t * (1 - t)
         rho = data.log_rho - log_z
-        value = s * data.log_prior + t * rho + bump * phi.value
-        dt = rho - data.log_prior + (1 - 2 * t) * phi.value + bump * phi.dt
-        grad = s[:, None] * data.grad_prior + t[:, None] * data.grad_rho + bump[:, None] * phi.grad
+        value = s * data.log_prior + b * rho + bump * phi.value
+        dt = db * (rho - data.log_prior) + (1 - 2 * t) * phi.value + bump * phi.dt
+        grad = s[:, None] * data.grad_prior + b[:, None] * data.grad_rho + bump[:, None] * phi.grad
         if data.lap_prior is None or data.lap_rho is None or not hasattr(phi, "laplacian"):
             return PathJet(value, dt, grad)
-        return PathJet(value, dt, grad, s * data.lap_prior + t * data.lap_rho + bump * phi.laplacian)
+        return PathJet(value, dt, grad, s * data.lap_prior + b * data.lap_rho + bump * phi.laplacian)
