@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from transjet.errors import ConfigError
 from transjet.paths import BoundaryPath, GaussianPrior
 
 D, N = 3, 6
@@ -54,20 +55,44 @@ def random_jet(x: jax.Array, t: jax.Array) -> Jet:
 
 
 PATH = BoundaryPath(PRIOR, log_rho)
+NARROW = BoundaryPath(PRIOR, log_rho, precision_ratio=40.0)
 second_order = jax.jit(lambda x: PATH.data(x, second_order=True))
 
 
 def v(x: Any, t: Any) -> Any:
     """V as it is written in the paper."""
-    linear = (1 - t) * PRIOR.log_density(x) + t * (log_rho(x) - LOG_Z)
-    return linear + t * (1 - t) * phi(x, t)
+    return interpolated(x, t, t)
 
 
-def test_jet_is_that_of_v(x64: None) -> None:
+def interpolated(x: Any, t: Any, b: Any) -> Any:
+    return (1 - b) * PRIOR.log_density(x) + b * (log_rho(x) - LOG_Z) + t * (1 - t) * phi(x, t)
+
+
+def narrow_v(x: Any, t: Any) -> Any:
+    """The same with the precision of a Gaussian growing by the factor 40^t."""
+    return interpolated(x, t, (40**t - 1) / 39)
+
+
+@pytest.mark.parametrize(("path", "written"), [(PATH, v), (NARROW, narrow_v)], ids=["linear", "ratio"])
+def test_jet_is_that_of_v(path: BoundaryPath, written: Any, x64: None) -> None:
     x, t = points()
-    jet = PATH.jet(t, second_order(x), jet_of(phi, x, t), jnp.asarray(LOG_Z))
-    for name, expected in jet_of(v, x, t)._asdict().items():
+    jet = path.jet(t, second_order(x), jet_of(phi, x, t), jnp.asarray(LOG_Z))
+    for name, expected in jet_of(written, x, t)._asdict().items():
         np.testing.assert_allclose(getattr(jet, name), expected, rtol=1e-12, atol=1e-12, err_msg=name)
+
+
+def test_the_ratio_makes_the_precision_grow_evenly(x64: None) -> None:
+    path = BoundaryPath(PRIOR, log_rho, precision_ratio=500.0)
+    t = jnp.linspace(0, 1, 11)
+    b, db = path.schedule(t)
+    np.testing.assert_allclose(jnp.log(1 - b + 500 * b), t * np.log(500), atol=1e-12)
+    np.testing.assert_allclose(db, jax.vmap(jax.grad(lambda t: path.schedule(t)[0]))(t), rtol=1e-12)
+
+
+@pytest.mark.parametrize("ratio", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_ratio_that_is_none_is_refused(ratio: float) -> None:
+    with pytest.raises(ConfigError, match="precision_ratio: expected a positive number"):
+        BoundaryPath(PRIOR, log_rho, ratio)
 
 
 def test_first_order_data_give_a_first_order_jet(x64: None) -> None:
@@ -82,16 +107,17 @@ def test_first_order_data_give_a_first_order_jet(x64: None) -> None:
         np.testing.assert_array_equal(getattr(jet, name), getattr(whole, name))
 
 
+@pytest.mark.parametrize("path", [PATH, NARROW], ids=["linear", "ratio"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_both_ends_are_exact_whatever_phi_is(dtype: str, x64: None) -> None:
+def test_both_ends_are_exact_whatever_phi_is(dtype: str, path: BoundaryPath, x64: None) -> None:
     x, _ = points(dtype)
     data = second_order(x)
     log_z = jnp.asarray(LOG_Z, dtype)
-    start = PATH.jet(jnp.zeros(N, dtype), data, random_jet(x, x[:, 0]), log_z)
+    start = path.jet(jnp.zeros(N, dtype), data, random_jet(x, x[:, 0]), log_z)
     np.testing.assert_array_equal(start.value, data.log_prior)
     np.testing.assert_array_equal(start.grad, data.grad_prior)
     np.testing.assert_array_equal(start.laplacian, data.lap_prior)
-    end = PATH.jet(jnp.ones(N, dtype), data, random_jet(x, x[:, 0]), log_z)
+    end = path.jet(jnp.ones(N, dtype), data, random_jet(x, x[:, 0]), log_z)
     np.testing.assert_array_equal(end.value, data.log_rho - log_z)
     np.testing.assert_array_equal(end.grad, data.grad_rho)
     np.testing.assert_array_equal(end.laplacian, data.lap_rho)
