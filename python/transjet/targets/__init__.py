@@ -10,6 +10,7 @@ from transjet.targets.eight_schools import eight_schools
 from transjet.targets.funnel import funnel
 from transjet.targets.gmm import gaussian_mixture, gmm40, gmm_grid
 from transjet.targets.lennard_jones import lennard_jones
+from transjet.targets.linear import linear_regression
 from transjet.targets.logistic import design_matrix, logistic_regression
 from transjet.targets.logistic_data import breast_cancer, german_credit, ionosphere, sonar
 from transjet.targets.many_well import many_well
@@ -41,6 +42,7 @@ __all__ = [
     "gmm_grid",
     "ionosphere",
     "lennard_jones",
+    "linear_regression",
     "log_gaussian_cox",
     "logistic_regression",
     "many_well",
