@@ -5,28 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from transjet.collocation import Points
 from transjet.equations.base import Equation, Unknown
+from transjet.equations.drift import LearnedDrift, as_drift, transport
 from transjet.models import MLP
-from transjet.ops import DivergenceJet, LaplacianJet
+from transjet.ops import LaplacianJet
 from transjet.paths import BoundaryData, BoundaryPath
 
 Array = jax.Array
 
 
 def fokker_planck(
-    path: BoundaryPath, drift: MLP, potential: MLP, *, sigma: float = 1.0, log_z: float = 0.0
+    path: BoundaryPath, drift: MLP | LearnedDrift, potential: MLP, *, sigma: float = 1.0, log_z: float = 0.0
 ) -> Equation:
     """dV/dt + div mu + grad V . mu - sigma^2/2 (|grad V|^2 + Laplacian V) = 0 (arXiv 2407.07873, logFP).
 
     The diffusion dX = mu dt + sigma dW has the log density V. Unknowns: "drift" (mu), "potential" (phi in V, see
-    `BoundaryPath`) and the scalar "log_z".
+    `BoundaryPath`), the scalar "log_z" and those of the drift.
 
     Args:
         path: from prior to target.
-        drift: network with d outputs.
+        drift: network with d outputs, or a `LearnedDrift`.
         potential: network with one output.
         sigma: diffusion coefficient, a constant times the identity.
         log_z: initial value of the scalar.
@@ -34,18 +34,16 @@ def fokker_planck(
     Returns:
         The equation.
     """
-    half = 0.5 * sigma**2
+    mu, half = as_drift(drift), 0.5 * sigma**2
 
     def assemble(
-        points: Points, data: BoundaryData, drift: DivergenceJet, potential: LaplacianJet, log_z: Any
+        points: Points, data: BoundaryData, drift: Any, potential: LaplacianJet, log_z: Any, **scalars: Any
     ) -> Array:
-        v = path.jet(points.t, data, potential, log_z)
-        transport = v.dt + drift.divergence + jnp.sum(v.grad * drift.value, axis=1)
-        return transport - half * (jnp.sum(v.grad * v.grad, axis=1) + v.laplacian)
+        return transport(path.jet(points.t, data, potential, log_z), mu.jet(points.t, drift, data, scalars), half)
 
-    unknowns = {"drift": Unknown(drift, "divergence_jet"), "potential": Unknown(potential, "laplacian_jet")}
+    unknowns = {"drift": mu.unknown, "potential": Unknown(potential, "laplacian_jet")}
 
     def data(points: Points) -> BoundaryData:
         return path.data(points.x, second_order=True)
 
-    return Equation(unknowns, assemble, {"log_z": log_z}, data=data, name="fokker_planck")
+    return Equation(unknowns, assemble, {"log_z": log_z} | mu.pull.scalars, data=data, name="fokker_planck")
