@@ -9,7 +9,7 @@ import tomllib
 import numpy as np
 import pytest
 
-from transjet.config import ModelConfig, PhaseConfig, RunConfig
+from transjet.config import ModelConfig, PathLossConfig, PhaseConfig, RunConfig, SamplingConfig
 from transjet.errors import ConfigError
 from transjet.io import to_toml
 
@@ -58,7 +58,7 @@ def test_whole_numbers_serve_as_floats_and_nothing_else_is_converted():
         ({"plan": {"points": 3}}, "plan: expected a list of tables; got {'points': 3}"),
         ({"plan": [3]}, "plan.0: expected a table; got 3"),
         ({"plan": []}, "plan: expected at least one phase; got none"),
-        ({"speed": 3}, "unknown option speed; known: equation, sigma"),
+        ({"speed": 3}, "unknown option speed; known: method, equation, sigma"),
         ({"modle": {}}, "unknown option modle; did you mean model?"),
         ({"model": {"widht": 3}}, "unknown option model.widht; did you mean model.width?"),
         ({"plan": [{}, {"iteration": 3}]}, "unknown option plan.1.iteration; did you mean plan.1.iterations?"),
@@ -105,6 +105,16 @@ def test_sizes_are_positive(kind, name, prefix, value):
         (ModelConfig, {"activation": "step"}),
         (ModelConfig, {"time_frequencies": -1}),
         (RunConfig, {"equation": "heat"}),
+        (RunConfig, {"method": "fab"}),
+        (PathLossConfig, {"loss": "hinge"}),
+        (PathLossConfig, {"guidance": "force"}),
+        *[(PathLossConfig, {name: 0}) for name in ("iterations", "batch", "steps", "beta_start", "learning_rate")],
+        *[(PathLossConfig, {name: v}) for name in ("sigma", "exploration") for v in (-0.1, math.nan)],
+        (SamplingConfig, {"sampler": "pde"}),
+        (SamplingConfig, {"scheme": "heun"}),
+        (SamplingConfig, {"resampling": "residual"}),
+        *[(SamplingConfig, {name: v}) for name in ("sigma", "resample", "langevin_step") for v in (-0.1, math.nan)],
+        (SamplingConfig, {"langevin": -1}),
         (RunConfig, {"dtype": "float16"}),
         (RunConfig, {"backend": "abacus"}),
         *[(RunConfig, {"prior_std": v}) for v in (-0.1, math.nan, math.inf)],

@@ -6,7 +6,7 @@ and the effective sample size. Its operations are usable on their own: `from tra
 """
 
 import transjet.backend  # noqa: F401  raises here if the compiled core does not fit the running jaxlib
-from transjet.config import ModelConfig, PhaseConfig, RunConfig
+from transjet.config import ModelConfig, PathLossConfig, PhaseConfig, RunConfig, SamplingConfig
 from transjet.errors import TransjetError
 from transjet.recipes import recipe
 from transjet.sampler import Sampler
@@ -16,9 +16,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ModelConfig",
+    "PathLossConfig",
     "PhaseConfig",
     "RunConfig",
     "Sampler",
+    "SamplingConfig",
     "Target",
     "TransjetError",
     "__version__",

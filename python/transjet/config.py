@@ -12,9 +12,14 @@ from typing import Any
 
 from transjet.errors import ConfigError
 from transjet.models import ACTIVATIONS, BACKENDS
+from transjet.path_losses import LOSSES
+from transjet.path_losses import METHODS as PATH_METHODS
+from transjet.transport import RESAMPLINGS, SCHEMES
 
 OPTIMISERS = ("gauss-newton", "gauss-newton-cg", "adam")
 COLLOCATIONS = ("uniform", "gaussian", "trajectories", "mixture")
+METHODS = ("pde", *PATH_METHODS)
+SAMPLERS = ("ode", "sde")
 EQUATIONS = ("continuity", "fokker-planck")
 
 
@@ -57,6 +62,8 @@ class ModelConfig:
         activation: of every hidden layer.
         input_scale: length by which x is divided.
         time_frequencies: pairs of sines and cosines of time, besides time itself.
+        directions: random directions per point and step along which training estimates divergences and Laplacians of
+            networks; 0: these are exact, at a cost of d streams. Sampling is always exact.
     """
 
     width: int = 64
@@ -64,12 +71,14 @@ class ModelConfig:
     activation: str = "tanh"
     input_scale: float = 1.5
     time_frequencies: int = 0
+    directions: int = 0
 
     def __post_init__(self) -> None:
         _check_types(self, "model.")
         for name in ("width", "depth", "input_scale"):
             _positive(f"model.{name}", getattr(self, name))
         _not_negative("model.time_frequencies", self.time_frequencies)
+        _not_negative("model.directions", self.directions)
         _one_of("model.activation", self.activation, ACTIVATIONS)
 
 
@@ -137,10 +146,89 @@ class PhaseConfig:
 
 
 @dataclass(frozen=True)
+class PathLossConfig:
+    """Training on simulated paths, for every method but "pde"; see `transjet.path_losses`.
+
+    Attributes:
+        loss: "kl", "log-variance", "second-moment", "sub-trajectory-balance", or the method's "default".
+        iterations: steps of Adam.
+        batch: paths a step.
+        steps: time steps of a path, in training and in sampling.
+        sigma: diffusion coefficient of "pis", "cmcd" and "dbs"; 0: the prior's standard deviation.
+        beta_start: rate of the Ornstein-Uhlenbeck process of "dis" and "dds" at the prior.
+        beta_end: the same at the target.
+        guidance: "score": the controls are networks plus the score of the geometric path; "none": networks alone.
+        learning_rate: of adam.
+        exploration: extra noise of the paths at the beginning, not for "kl".
+    """
+
+    loss: str = "default"
+    iterations: int = 1000
+    batch: int = 512
+    steps: int = 64
+    sigma: float = 0.0
+    beta_start: float = 12.0
+    beta_end: float = 0.1
+    guidance: str = "score"
+    learning_rate: float = 3e-3
+    exploration: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_types(self, "path.")
+        _one_of("path.loss", self.loss, ("default", *LOSSES))
+        _one_of("path.guidance", self.guidance, ("score", "none"))
+        for name in ("iterations", "batch", "steps", "beta_start", "beta_end", "learning_rate"):
+            _positive(f"path.{name}", getattr(self, name))
+        for name in ("sigma", "exploration"):
+            _not_negative(f"path.{name}", getattr(self, name))
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """How final samples are drawn with a trained drift; scores during training always follow the ODE.
+
+    Attributes:
+        sampler: "ode", or "sde": the diffusion with the same densities, with weights that are exact in discrete time.
+        sigma: its diffusion coefficient; 0 is the ODE again.
+        steps: its time steps (those of the ODE are `transport_steps`).
+        scheme: "euler" or "split", see `transjet.transport.SdeOptions`.
+        resample: resample on the way where the normalised ESS falls below this; 0: never.
+        resampling: "systematic" or "multinomial".
+        langevin: Metropolis-adjusted Langevin steps after each time step.
+        langevin_end: the same at the end, at the target.
+        langevin_step: their first step size.
+    """
+
+    sampler: str = "ode"
+    sigma: float = 1.0
+    steps: int = 100
+    scheme: str = "euler"
+    resample: float = 0.0
+    resampling: str = "systematic"
+    langevin: int = 0
+    langevin_end: int = 0
+    langevin_step: float = 0.05
+
+    def __post_init__(self) -> None:
+        _check_types(self, "sampling.")
+        _one_of("sampling.sampler", self.sampler, SAMPLERS)
+        _one_of("sampling.scheme", self.scheme, SCHEMES)
+        _one_of("sampling.resampling", self.resampling, RESAMPLINGS)
+        for name in ("steps", "langevin_step"):
+            _positive(f"sampling.{name}", getattr(self, name))
+        for name in ("sigma", "langevin", "langevin_end"):
+            _not_negative(f"sampling.{name}", getattr(self, name))
+        if not 0 <= self.resample <= 1:
+            raise ConfigError(f"sampling.resample: expected a number between 0 and 1; got {self.resample!r}")
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """A whole run.
 
     Attributes:
+        method: "pde": train an equation's residual by the plan; or a path-based method, "pis", "dis", "dds", "cmcd" or
+            "dbs", trained as `path` says.
         equation: "continuity" or "fokker-planck".
         sigma: diffusion coefficient of "fokker-planck".
         prior_std: standard deviation of the Gaussian prior; 0: the target's suggestion.
@@ -151,10 +239,13 @@ class RunConfig:
         score_samples: samples of a score during training.
         score_every: steps between scores.
         checkpoint_every: steps between checkpoints.
+        sampling: how final samples are drawn.
+        path: training of the path-based methods.
         model: both networks.
         plan: phases, in order.
     """
 
+    method: str = "pde"
     equation: str = "continuity"
     sigma: float = 1.0
     prior_std: float = 0.0
@@ -165,6 +256,8 @@ class RunConfig:
     score_samples: int = 2_000
     score_every: int = 20
     checkpoint_every: int = 50
+    sampling: SamplingConfig = SamplingConfig()
+    path: PathLossConfig = PathLossConfig()
     model: ModelConfig = ModelConfig()
     plan: tuple[PhaseConfig, ...] = field(default=(PhaseConfig(),))
 
@@ -172,6 +265,7 @@ class RunConfig:
         _check_types(self)
         for index, phase in enumerate(self.plan):
             _typed(f"plan.{index}", PhaseConfig, phase)
+        _one_of("method", self.method, METHODS)
         _one_of("equation", self.equation, EQUATIONS)
         _one_of("dtype", self.dtype, ("float32", "float64"))
         _one_of("backend", self.backend, ("auto", *BACKENDS))
@@ -183,6 +277,11 @@ class RunConfig:
             )
         if not self.plan:
             raise ConfigError("plan: expected at least one phase; got none")
+
+    @property
+    def iterations(self) -> int:
+        """Training steps of the whole run."""
+        return sum(phase.iterations for phase in self.plan) if self.method == "pde" else self.path.iterations
 
     def to_dict(self) -> dict[str, Any]:
         """Nested dicts and lists, as TOML has them."""
@@ -232,4 +331,15 @@ def _convert(name: str, current: Any, value: Any) -> Any:
     return _typed(name, type(current), value)
 
 
-__all__ = ["COLLOCATIONS", "EQUATIONS", "OPTIMISERS", "ModelConfig", "PhaseConfig", "RunConfig"]
+__all__ = [
+    "COLLOCATIONS",
+    "EQUATIONS",
+    "METHODS",
+    "OPTIMISERS",
+    "SAMPLERS",
+    "ModelConfig",
+    "PathLossConfig",
+    "PhaseConfig",
+    "RunConfig",
+    "SamplingConfig",
+]

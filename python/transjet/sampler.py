@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -14,17 +16,26 @@ from transjet.equations import Params
 from transjet.errors import ConfigError, DTypeError, ShapeError
 from transjet.metrics import Summary, summarize
 from transjet.optim import DualGaussNewton, Optimiser, PrimalGaussNewton, StepInfo, adam
+from transjet.path_losses import PathTrainer, sample_paths
 from transjet.paths import GaussianPrior
-from transjet.problems import build_problem
+from transjet.problems import Problem, build_path_trainer, build_problem
 from transjet.recipes import recipe
 from transjet.targets import Target
 from transjet.train import Phase, RunResult, Trainer, TrainState, run
 from transjet.transport import (
+    Diffusion,
+    NetworkField,
+    SdeOptions,
+    StreamBatch,
+    Unweighted,
     WeightedSamples,
     log_density_of,
     ode_transport,
     push_prior,
+    push_prior_sde,
     sample_in_batches,
+    stream,
+    unweighted,
 )
 
 Array = jax.Array
@@ -100,9 +111,9 @@ class Sampler:
         target: as given.
         config: in force.
         prior: where particles start.
-        problem: the method: its equation, and the flow of particles.
-        equation: the problem's, whose residual is trained to vanish.
-        trainer: takes the steps.
+        problem: the method: its equation, and the flow of particles; None for the path-based methods.
+        equation: the problem's, whose residual is trained to vanish; None for the path-based methods.
+        trainer: takes the steps, a `Trainer` or a `PathTrainer`.
     """
 
     def __init__(self, target: Target, config: RunConfig | None = None) -> None:
@@ -118,12 +129,13 @@ class Sampler:
         self.target = target
         self.config = recipe(target) if config is None else config
         self.prior = GaussianPrior(target.dim, self.config.prior_std or target.prior_std)
-        self.problem = build_problem(self.config, target, self.prior)
-        self.equation = self.problem.equation
-        plan = tuple(self._phase(index, phase) for index, phase in enumerate(self.config.plan))
-        self.trainer = Trainer(self.equation, plan, self.problem.drift, self._score, jnp.dtype(self.config.dtype))
+        by_paths = self.config.method != "pde"
+        self.problem = None if by_paths else build_problem(self.config, target, self.prior)
+        self.equation = self.problem.equation if self.problem else None
+        self._check_sampling()
+        self.trainer: Trainer | PathTrainer = self._trainer(self.problem) if self.problem else self._path_trainer()
         # Compiled once per sampler and shape, not at every call.
-        self._draw = jax.jit(self._push, static_argnames="n")
+        self._draw = jax.jit(self._sampled, static_argnames="n")
         self._density = jax.jit(self._log_density)
 
     def init(self, key: Array) -> TrainState:
@@ -168,9 +180,38 @@ class Sampler:
         Raises:
             ShapeError: x is not (n, d).
             DTypeError: x does not hold real numbers.
+            ConfigError: the method has no flow.
         """
+        self._flow()
         x = jnp.asarray(_points(x, self.target.dim), self.config.dtype)
         return self._density(state.best_params, x)
+
+    def stream(self, state: TrainState, key: Array, batch: int = _BATCH) -> Iterator[StreamBatch]:
+        """Batches of weighted samples without end, with log Z, ESS and standard errors of all so far.
+
+        Args:
+            state: trained.
+            key: JAX random key.
+            batch: samples of a batch, 2 or more.
+
+        Returns:
+            An iterator that never ends, of StreamBatch(samples, figures).
+
+        Raises:
+            ConfigError: a batch below 2.
+        """
+        if batch < 2:
+            raise ConfigError(f"stream: batch: expected at least 2; got {batch}")
+        return stream(lambda k: self._draw(state.best_params, k, n=batch), key)
+
+    def unweighted(self, samples: WeightedSamples, key: Array, kind: str = "systematic") -> Unweighted:
+        """Samples of equal weight, by resampling or independence Metropolis-Hastings.
+
+        Raises:
+            ConfigError: another kind than "systematic", "multinomial" and "independence-mh".
+            TargetError: all weights are zero.
+        """
+        return unweighted(samples, key, kind)
 
     def summarize(self, samples: WeightedSamples, key: Array | None = None) -> Summary:
         """Log Z, ESS, ELBO, mode weights and more, each with a standard error."""
@@ -183,17 +224,72 @@ class Sampler:
         collocation = _collocation(phase, self.target, self.prior)
         return Phase(_optimiser(phase), collocation, phase.iterations, phase.points, phase.refresh, name)
 
+    def _trainer(self, problem: Problem) -> Trainer:
+        plan = tuple(self._phase(index, phase) for index, phase in enumerate(self.config.plan))
+        return Trainer(problem.equation, plan, problem.drift, self._score, jnp.dtype(self.config.dtype))
+
+    def _path_trainer(self) -> PathTrainer:
+        return build_path_trainer(self.config, self.target, self.prior)
+
+    def _flow(self) -> Problem:
+        if self.problem is None:
+            raise ConfigError(
+                f"method {self.config.method!r} has no flow; expected method 'pde' for densities of points"
+            )
+        return self.problem
+
+    def _check_sampling(self) -> None:
+        """Refuse, before any training, a way of sampling that the method does not have."""
+        if self.config.sampling.sampler != "sde":
+            return
+        if self.problem is None:
+            raise ConfigError(
+                f"sampling.sampler: expected 'ode' with method {self.config.method!r}, which samples along its own "
+                "diffusion; got 'sde'"
+            )
+        if self.problem.log_density is None:
+            raise ConfigError(
+                f"sampling.sampler: expected 'ode' with equation {self.config.equation!r}, which has no log density V "
+                "on the way; got 'sde'"
+            )
+
+    def _sampled(self, params: Params, key: Array, n: int) -> tuple[Array, Array, Array]:
+        """Final samples, as the configuration says."""
+        if isinstance(self.trainer, PathTrainer):
+            return sample_paths(self.trainer.process, params, key, n, dtype=jnp.dtype(self.config.dtype))
+        if self.config.sampling.sampler == "ode":
+            return self._push(params, key, n)
+        options = dataclasses.asdict(self.config.sampling)
+        options.pop("sampler")
+        return push_prior_sde(
+            self._diffusion(params), self.prior, self.target.log_density, key, n, SdeOptions(**options),
+            dtype=jnp.dtype(self.config.dtype),
+        )  # fmt: skip
+
+    def _diffusion(self, params: Params) -> Diffusion:
+        """The flow's drift with V: at any sigma they make a diffusion with the flow's densities."""
+        problem = self._flow()
+        field = problem.field(params)
+        assert problem.log_density is not None  # as `_check_sampling` made sure
+
+        def drift(x: Array, t: Array) -> Array:
+            if isinstance(field, NetworkField):
+                return field.model.apply(field.layers, x, t)  # no divergence is needed
+            return field(x, t).value
+
+        return Diffusion(drift, problem.log_density(params), field)
+
     def _transport(self, field: Any, x: Array, *, reverse: bool = False) -> Any:
         return ode_transport(field, x, steps=self.config.transport_steps, reverse=reverse)
 
     def _push(self, params: Params, key: Array, n: int) -> tuple[Array, Array, Array]:
         return push_prior(
-            self.problem.field(params), self.prior, self.target.log_density, key, n,
+            self._flow().field(params), self.prior, self.target.log_density, key, n,
             transport=self._transport, dtype=self.config.dtype,
         )  # fmt: skip
 
     def _log_density(self, params: Params, x: Array) -> Array:
-        return log_density_of(self.problem.field(params), self.prior, x, transport=self._transport)
+        return log_density_of(self._flow().field(params), self.prior, x, transport=self._transport)
 
     def _score(self, params: Params, key: Array) -> dict[str, Array]:
         """ESS and log Z on fresh samples; samples without a finite weight count as weight zero here."""

@@ -54,6 +54,17 @@ def test_best_and_latest_are_other_parameters(transjet, finished, tmp_path):
     assert not np.array_equal(read(tmp_path / "best").x, read(tmp_path / "latest").x)
 
 
+@pytest.mark.parametrize("kind", ["systematic", "independence-mh"])
+def test_samples_of_equal_weight(transjet, finished, tmp_path, kind):
+    outcome = transjet("sample", finished, "-n", 300, "--unweighted", kind, "--out", tmp_path / "even.npz")
+    assert outcome.code == 0 and "ESS 0." in outcome.out, "the figures are those of the weighted samples"
+    assert f"of equal weight by {kind}: 0." in outcome.out
+    assert ("acceptance 0." in outcome.out) == (kind == "independence-mh")
+    samples = read(tmp_path / "even.npz")
+    assert samples.x.shape == (300, 1) and np.ptp(samples.log_weights) == 0
+    assert len(np.unique(samples.x)) < 300
+
+
 def test_a_folder_that_was_moved_still_samples(transjet, finished, tmp_path):
     moved = shutil.move(finished, tmp_path / "elsewhere")
     assert transjet("sample", moved, "-n", 9).code == 0

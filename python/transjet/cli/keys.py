@@ -5,7 +5,8 @@ from __future__ import annotations
 import jax
 
 # Far from the small numbers that splitting a key amounts to, so that no stream meets one of training's.
-_STREAMS = {"run": 2**30 + 1, "sample": 2**30 + 2, "eval": 2**30 + 3, "distances": 2**30 + 4}
+_NAMES = ("run", "sample", "eval", "distances", "unweighted")
+_STREAMS = {name: 2**30 + number for number, name in enumerate(_NAMES, start=1)}
 
 
 def training_key(seed: int) -> jax.Array:
@@ -14,5 +15,5 @@ def training_key(seed: int) -> jax.Array:
 
 
 def stream_key(seed: int, stream: str) -> jax.Array:
-    """The key of samples drawn by "run", "sample" or "eval", or of the exact ones for "distances"."""
+    """The key of samples drawn by "run", "sample" or "eval", and of the random choices that a further name says."""
     return jax.random.fold_in(jax.random.key(seed), _STREAMS[stream])

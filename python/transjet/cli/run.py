@@ -66,8 +66,7 @@ def execute(arguments: argparse.Namespace) -> int:
 def _new(arguments: argparse.Namespace) -> RunRecord:
     spec = density.spec_of(arguments)
     config = options.configured(recipe(spec.load()), arguments)
-    planned = sum(phase.iterations for phase in config.plan)
-    iterations = planned if arguments.iterations is None else arguments.iterations
+    iterations = config.iterations if arguments.iterations is None else arguments.iterations
     return RunRecord(spec, arguments.seed or 0, iterations, config)
 
 
@@ -103,8 +102,9 @@ def _folder(arguments: argparse.Namespace) -> RunFolder:
 
 def _heading(sampler: Sampler, record: RunRecord, run: RunFolder) -> str:
     config, model = record.config, record.config.model
+    method = config.equation if config.method == "pde" else sampler.trainer.plan[0].name.partition(" ")[2]
     return (
-        f"{sampler.target.name}, {sampler.target.dim}-d: {config.equation}, networks {model.depth} x {model.width} "
+        f"{sampler.target.name}, {sampler.target.dim}-d: {method}, networks {model.depth} x {model.width} "
         f"{model.activation}, {config.dtype}, {record.iterations} iterations, seed {record.seed} -> {run.path}"
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from transjet.cli.checkpoints import CHOICES, read_for_sampling
 from transjet.cli.keys import stream_key
@@ -15,7 +16,7 @@ from transjet.cli.results import in_short
 from transjet.errors import OutputError
 from transjet.io import RunFolder, check_writable
 from transjet.sampler import Sampler
-from transjet.transport import WeightedSamples
+from transjet.transport import UNWEIGHTINGS, Unweighted, WeightedSamples
 
 
 def add_to(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
@@ -24,6 +25,12 @@ def add_to(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     add_options(parser)
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="where to; samples-seed-S.npz in the run's folder by default"
+    )
+    parser.add_argument(
+        "--unweighted",
+        choices=UNWEIGHTINGS,
+        metavar="KIND",
+        help=f"write samples of equal weight, made of the weighted ones by {', '.join(UNWEIGHTINGS)}",
     )
     parser.set_defaults(execute=execute)
 
@@ -53,11 +60,24 @@ def execute(arguments: argparse.Namespace) -> int:
     with jax.enable_x64(record.config.dtype == "float64"):
         sampler = Sampler(target, record.config)
         samples = draw(sampler, run, arguments, "sample")
-        run.write_samples(*samples, path=path)
+        even = None
+        if arguments.unweighted:
+            even = sampler.unweighted(samples, stream_key(arguments.seed, "unweighted"), arguments.unweighted)
+        run.write_samples(*(even.samples if even else samples), path=path)
         count = len(samples.x)
         # One sample has no standard error, and may be all that is wanted.
         print(f"{path}: {count} samples, {in_short(sampler.summarize(samples))}" if count > 1 else f"{path}: 1 sample")
+        if even:
+            print(_in_words(arguments.unweighted, even))
     return 0
+
+
+def _in_words(kind: str, even: Unweighted) -> str:
+    text = f"of equal weight by {kind}: {even.distinct:.3g} of them distinct"
+    if kind == "independence-mh":
+        time = float(np.nanmax(even.autocorrelation)) if np.isfinite(even.autocorrelation).any() else float("nan")
+        text += f", acceptance {even.acceptance:.3g}, longest autocorrelation time {time:.3g}"
+    return text
 
 
 def draw(sampler: Sampler, run: RunFolder, arguments: argparse.Namespace, stream: str) -> WeightedSamples:

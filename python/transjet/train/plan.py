@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from transjet.collocation import Collocation
 from transjet.errors import ConfigError
 from transjet.optim import Optimiser
+
+
+class Stretch(Protocol):
+    """What the training loop knows about a phase."""
+
+    @property
+    def iterations(self) -> int:
+        """Number of steps."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """For progress and messages."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -39,12 +55,12 @@ class Phase:
                 raise ConfigError(f"phase {self.name!r}: {field}: expected a positive integer; got {value!r}")
 
 
-def total_iterations(plan: tuple[Phase, ...]) -> int:
+def total_iterations(plan: Sequence[Stretch]) -> int:
     """Steps of all phases together."""
     return sum(phase.iterations for phase in plan)
 
 
-def locate(plan: tuple[Phase, ...], iteration: int) -> tuple[int, int]:
+def locate(plan: Sequence[Stretch], iteration: int) -> tuple[int, int]:
     """The phase that takes step `iteration` (counted from 0), and the steps that phase has taken before.
 
     Past the end it is the last phase, which can go on as long as wanted.

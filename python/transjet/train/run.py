@@ -4,15 +4,41 @@ from __future__ import annotations
 
 import operator
 import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from transjet.errors import ConfigError, TrainingError
 from transjet.optim import Outcome, StepInfo
-from transjet.train.plan import locate
-from transjet.train.trainer import Trainer, TrainState
+from transjet.train.plan import Stretch, locate
+from transjet.train.trainer import TrainState
 
 _PATIENCE = 25  # rejected steps in a row after which the run is given up
+
+
+class Trains(Protocol):
+    """What the loop needs of a trainer; `Trainer` and `path_losses.PathTrainer` have it."""
+
+    @property
+    def iterations(self) -> int:
+        """Steps of the whole plan."""
+        ...
+
+    @property
+    def plan(self) -> Sequence[Stretch]:
+        """Phases, in order."""
+        ...
+
+    def init(self, key: Any) -> TrainState:
+        """A fresh state."""
+        ...
+
+    def step(self, state: TrainState) -> tuple[TrainState, StepInfo]:
+        """One step."""
+        ...
+
+    def evaluate(self, state: TrainState) -> tuple[TrainState, dict[str, float]]:
+        """Scores on fresh samples, and the state that remembers the best."""
+        ...
 
 
 class Record(NamedTuple):
@@ -91,7 +117,7 @@ def _check_count(name: str, value: Any, least: int) -> None:
 
 
 def run(
-    trainer: Trainer,
+    trainer: Trains,
     state: TrainState,
     *,
     iterations: int | None = None,
@@ -99,6 +125,7 @@ def run(
     checkpoint_every: int = 50,
     on_record: Callable[[Record, str], Any] | None = None,
     on_checkpoint: Callable[[TrainState, float], Any] | None = None,
+    on_scores: Callable[[TrainState, Record, dict[str, float]], Any] | None = None,
     seconds: float = 0.0,
     rejections: dict[str, int] | None = None,
     patience: int = _PATIENCE,
@@ -113,6 +140,7 @@ def run(
         checkpoint_every: steps between calls of `on_checkpoint`; it is also called at the end and on Ctrl-C.
         on_record: called with every step's record and the phase's name.
         on_checkpoint: called with the state and the seconds of training so far.
+        on_scores: called after `on_record` at every score, with the state, the record and all figures of the score.
         seconds: wall time spent before, for a resumed run.
         rejections: steps rejected before, by name of the outcome, for a resumed run; counted on in place, so that
             `on_checkpoint` can keep it.
@@ -150,6 +178,8 @@ def run(
                 rejections[outcome.name] = rejections.get(outcome.name, 0) + 1
             if on_record:
                 on_record(record, trainer.plan[locate(trainer.plan, done - 1)[0]].name)
+            if scores and on_scores:
+                on_scores(state, record, scores)
             if int(state.streak) >= patience:
                 raise _give_up(state, outcome)
             if done % checkpoint_every == 0 and done < end:
