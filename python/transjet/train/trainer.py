@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from transjet.collocation import Collocation
 from transjet.equations import Equation, Params
 from transjet.errors import ConfigError
-from transjet.optim import StepInfo, where
+from transjet.optim import StepInfo, moving_average, where
 from transjet.train.plan import Phase, locate, total_iterations
+from transjet.train.points import draw_batch, residual_figures
 
 Array = jax.Array
 Score = Callable[[Params, Array], dict[str, Array]]
@@ -34,6 +36,7 @@ class TrainState(NamedTuple):
         best_params: parameters with the best score so far; the current ones before the first evaluation.
         best_score: log(ESS) + log Z of theirs, -inf before the first evaluation. The ESS of a flow's own samples
             does not notice a mode that it misses, but its log Z falls short then.
+        average: moving average of the parameters; an empty tuple where none is kept.
     """
 
     params: Params
@@ -45,6 +48,7 @@ class TrainState(NamedTuple):
     streak: Array
     best_params: Params
     best_score: Array
+    average: Any = ()
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,12 @@ class Trainer:
         drift: `(params) -> Drift`, the current drift for collocation along trajectories.
         score: evaluates parameters; None: no scores, and the best parameters are the current ones.
         dtype: float32 or float64 (needs jax_enable_x64).
+        average: decay of a moving average of the parameters, which is scored, and kept as the best, in place of the
+            current ones; 0: no average.
+        along_flow: points along the flow for `residuals`; None: none.
 
     Raises:
-        ConfigError: an empty plan, or float64 without jax_enable_x64.
+        ConfigError: an empty plan, a decay out of range, or float64 without jax_enable_x64.
     """
 
     equation: Equation
@@ -67,11 +74,15 @@ class Trainer:
     drift: Callable[[Params], Any]
     score: Score | None = None
     dtype: Any = jnp.float32
+    average: float = 0.0
+    along_flow: Collocation | None = None
     _compiled: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.plan:
             raise ConfigError("plan: expected at least one phase; got none")
+        if not 0 <= self.average < 1:
+            raise ConfigError(f"average: expected a decay of 0 or more, and below 1; got {self.average}")
         if jnp.dtype(self.dtype) == jnp.float64 and not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
             raise ConfigError(
                 "dtype float64 needs jax_enable_x64; set it before, or wrap calls in jax.enable_x64(True)"
@@ -100,9 +111,9 @@ class Trainer:
         )
         optimisers = tuple(phase.optimiser.init(params) for phase in self.plan)
         zero = jnp.zeros((), jnp.int32)
-        return TrainState(
-            params, optimisers, caches, key_run, zero, zero, zero, params, jnp.asarray(-jnp.inf, jnp.float32)
-        )
+        worst = jnp.asarray(-jnp.inf, jnp.float32)
+        average = params if self.average else ()
+        return TrainState(params, optimisers, caches, key_run, zero, zero, zero, params, worst, average)
 
     def step(self, state: TrainState) -> tuple[TrainState, StepInfo]:
         """One step of the phase that the state's iteration falls into."""
@@ -113,17 +124,44 @@ class Trainer:
 
     def evaluate(self, state: TrainState) -> tuple[TrainState, dict[str, float]]:
         """Score the parameters on fresh samples and keep them if they are the best so far."""
+        params = self._scored(state)
         if self.score is None:
-            return state._replace(best_params=state.params), {}
-        figures = self._jit("score", 0)(state.params, jax.random.fold_in(state.key, 2**31 + int(state.iteration)))
+            return state._replace(best_params=params), {}
+        figures = self._jit("score", 0)(params, jax.random.fold_in(state.key, 2**31 + int(state.iteration)))
         score = (jnp.log(figures["ess"]) + figures["log_z"]).astype(jnp.float32)
         if score > state.best_score:  # never true of NaN
-            state = state._replace(best_params=state.params, best_score=score)
+            state = state._replace(best_params=params, best_score=score)
         return state, {name: float(value) for name, value in figures.items()}
+
+    def residuals(self, state: TrainState) -> dict[str, float]:
+        """Residuals after a step at its own points, at fresh ones, and along the flow; see `residual_figures`.
+
+        What scores do not show: points that are solved while those beside them are not. Nothing before the first step.
+        """
+        last = int(state.iteration) - 1
+        if last < 0:
+            return {}
+        index, done = locate(self.plan, last)
+        progress = jnp.asarray(min(1.0, done / self.plan[index].iterations), jnp.float32)
+        figures = self._jit("residuals", index)(state, progress)
+        return {name: float(value) for name, value in figures.items()}
+
+    def _residuals(self, index: int, state: TrainState, progress: Array) -> dict[str, Array]:
+        last = jax.random.fold_in(state.key, state.iteration - 1)
+        keys = jax.random.split(last)[1], jax.random.fold_in(last, 7)
+        drift, phase, cache = self.drift(state.params), self.plan[index], state.caches[index]
+        return residual_figures(
+            self.equation, state.params, phase, drift, self.along_flow, keys, cache, progress, self.dtype
+        )
+
+    def _scored(self, state: TrainState) -> Params:
+        params: Params = state.average if self.average else state.params
+        return params
 
     def _jit(self, what: str, index: int) -> Any:
         if (what, index) not in self._compiled:
-            function = partial(self._step, index) if what == "step" else self.score
+            functions: dict[str, Any] = {"step": self._step, "residuals": self._residuals}
+            function = partial(functions[what], index) if what in functions else self.score
             self._compiled[what, index] = jax.jit(function)  # type: ignore[arg-type]
         return self._compiled[what, index]
 
@@ -135,13 +173,15 @@ class Trainer:
             return phase.collocation.refresh(key_cache, self.drift(state.params), self.dtype)
 
         cache = jax.lax.cond(refresh, refreshed, lambda: state.caches[index])
-        points = phase.collocation.draw(key_draw, cache, phase.points, progress, self.dtype)
-        batch = self.equation.batch(points, jax.random.fold_in(key_draw, 1))
+        batch = draw_batch(self.equation, state.params, phase, key_draw, cache, progress, self.dtype)
         params, optimiser, info = phase.optimiser.step(self.equation, state.params, state.optimisers[index], batch)
         failed = (info.outcome != 0).astype(jnp.int32)
+        average = moving_average(state.average, params, self.average, state.iteration) if self.average else ()
+        scored = average if self.average else params
         new = state._replace(
             params=params,
-            best_params=where(jnp.isneginf(state.best_score), params, state.best_params),
+            average=average,
+            best_params=where(jnp.isneginf(state.best_score), scored, state.best_params),
             optimisers=(*state.optimisers[:index], optimiser, *state.optimisers[index + 1 :]),
             caches=(*state.caches[:index], cache, *state.caches[index + 1 :]),
             iteration=state.iteration + 1,

@@ -1,0 +1,85 @@
+"""From a phase's collocation to the batch of a step, and residuals on points that no step has seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from transjet.collocation import Collocation, Drift, ResidualAdaptive
+from transjet.equations import Batch, Equation, Params
+from transjet.train.plan import Phase
+
+Array = jax.Array
+
+
+def draw_batch(
+    equation: Equation, params: Params, phase: Phase, key: Array, cache: Any, progress: Array, dtype: Any
+) -> Batch:
+    """The batch of one step; with weights where the points are drawn by their residual.
+
+    Args:
+        equation: gives the data of points, and their residual.
+        params: current ones, for the residual.
+        phase: its collocation and number of points.
+        key: of the step.
+        cache: of the collocation.
+        progress: of the phase, from 0 to 1.
+        dtype: of the points.
+    """
+    collocation, n, key_directions = phase.collocation, phase.points, jax.random.fold_in(key, 1)
+    if not isinstance(collocation, ResidualAdaptive):
+        return equation.batch(collocation.draw(key, cache, n, progress, dtype), key_directions)
+    key_draw, key_select = jax.random.split(key)
+    candidates = collocation.draw(key_draw, cache, collocation.factor * n, progress, dtype)
+    residual = equation.residual(params, equation.batch(candidates, jax.random.fold_in(key_draw, 1)))
+    points, weights = collocation.select(key_select, candidates, residual, n)
+    return equation.batch(points, key_directions)._replace(weights=weights)
+
+
+def residual_figures(
+    equation: Equation,
+    params: Params,
+    phase: Phase,
+    drift: Drift,
+    along_flow: Collocation | None,
+    keys: tuple[Array, Array],
+    cache: Any,
+    progress: Array,
+    dtype: Any,
+) -> dict[str, Array]:
+    """Root mean squares of the residual at three kinds of points.
+
+    Args:
+        equation: gives the residual, with exact divergences and Laplacians.
+        params: for it.
+        phase: the one that took the last step.
+        drift: the current one, for fresh caches.
+        along_flow: distribution along the flow, or None.
+        keys: that of the last step's points, and one for fresh points.
+        cache: of the phase's collocation after the last step.
+        progress: of the last step.
+        dtype: of the points.
+
+    Returns:
+        "residual_train" at the last step's points (not where they depend on the residual before that step),
+        "residual_held_out" at fresh ones of the same distribution, from a fresh cache, and "residual_on_flow" along
+        the flow.
+    """
+
+    def size(collocation: Collocation, key: Array, cache: Any) -> Array:
+        residual = equation.residual(params, collocation.draw(key, cache, phase.points, progress, dtype))
+        return jnp.sqrt(jnp.mean(residual**2))
+
+    def fresh(collocation: Collocation, key: Array) -> Array:
+        key_cache, key_draw = jax.random.split(key)
+        return size(collocation, key_draw, collocation.refresh(key_cache, drift, dtype))
+
+    key_held_out, key_flow = jax.random.split(keys[1])
+    figures = {"residual_held_out": fresh(phase.collocation, key_held_out)}
+    if not isinstance(phase.collocation, ResidualAdaptive):
+        figures["residual_train"] = size(phase.collocation, keys[0], cache)
+    if along_flow is not None:
+        figures["residual_on_flow"] = fresh(along_flow, key_flow)
+    return figures
