@@ -232,6 +232,8 @@ class RunConfig:
         equation: "continuity" or "fokker-planck".
         sigma: diffusion coefficient of "fokker-planck".
         prior_std: standard deviation of the Gaussian prior; 0: the target's suggestion.
+        precision_ratio: the prior's variance over that of a mode of the target, about; the path between them narrows
+            evenly then, see `BoundaryPath`. 1: a path linear in time.
         dtype: "float32" or "float64".
         backend: "auto" or a backend's name.
         samples: final samples.
@@ -249,6 +251,7 @@ class RunConfig:
     equation: str = "continuity"
     sigma: float = 1.0
     prior_std: float = 0.0
+    precision_ratio: float = 1.0
     dtype: str = "float32"
     backend: str = "auto"
     samples: int = 10_000
@@ -269,7 +272,9 @@ class RunConfig:
         _one_of("equation", self.equation, EQUATIONS)
         _one_of("dtype", self.dtype, ("float32", "float64"))
         _one_of("backend", self.backend, ("auto", *BACKENDS))
-        for name in ("sigma", "samples", "transport_steps", "score_samples", "score_every", "checkpoint_every"):
+        for name in ("sigma", "precision_ratio", "samples", "transport_steps"):
+            _positive(name, getattr(self, name))
+        for name in ("score_samples", "score_every", "checkpoint_every"):
             _positive(name, getattr(self, name))
         if not (math.isfinite(self.prior_std) and self.prior_std >= 0):
             raise ConfigError(

@@ -12,7 +12,12 @@ _LOW_DIMENSION = 8  # up to here uniform points in a box cover the region of int
 # Where the general rule is not the best known setting. Keys are names of the zoo.
 _OVERRIDES: dict[str, dict[str, object]] = {
     "gmm-grid": {"plan": [{"iterations": 100}]},
-    "many-well-5": {"plan": [{"noise": 0.14}]},
+    "gmm40-2": {
+        "precision_ratio": 625.0,
+        "model": {"width": 128, "input_scale": 20.0},
+        "plan": [{"iterations": 600, "points": 2048, "noise": 1.0}],
+    },
+    "many-well-5": {"precision_ratio": 4.0, "plan": [{"noise": 0.14}]},
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 
 from transjet import equations
@@ -10,54 +12,60 @@ from transjet.equations import Params
 from transjet.models import DivergenceJet
 from transjet.paths import BoundaryPath, GaussianPrior, PathJet
 from transjet.problems.base import LogDensity, Problem
+from transjet.problems.drifts import DriftOf, learned_drift
 from transjet.problems.networks import network
 from transjet.targets import Target
-from transjet.transport import Field, NetworkField
+from transjet.transport import Field
 
 Array = jax.Array
 
 
-def _log_density(equation: equations.Equation, path: BoundaryPath, params: Params) -> LogDensity:
+def training_path(config: RunConfig, target: Target, prior: GaussianPrior) -> BoundaryPath:
+    """The path that the residual sees, with clipped scores where the configuration says so."""
+    return BoundaryPath(prior, target.log_density, score_clip=config.residual.score_clip)
+
+
+def log_density_of(equation: equations.Equation, path: BoundaryPath, params: Params) -> LogDensity:
+    """V of an equation with the unknown "potential", exact whatever the residual saw clipped."""
     potential, scalars = equation.unknowns["potential"].model, equation.scalar_values(params)
+    exact = replace(path, score_clip=0.0)
 
     def v(x: Array, t: Array) -> PathJet:
         phi = potential.jet("gradient_jet", params["potential"], x, t)
-        return path.jet(t, path.data(x), phi, **scalars)
+        return exact.jet(t, exact.data(x), phi, scalars["log_z"])
 
     return v
 
 
+def second_order(equation: equations.Equation, path: BoundaryPath, params: Params, x: Array, t: Array) -> PathJet:
+    """The same V with its Laplacian, at x (n, d), t (n,)."""
+    exact = replace(path, score_clip=0.0)
+    phi = equation.unknowns["potential"].model.jet("laplacian_jet", params["potential"], x, t)
+    return exact.jet(t, exact.data(x, second_order=True), phi, equation.scalar_values(params)["log_z"])
+
+
 def continuity(config: RunConfig, target: Target, prior: GaussianPrior) -> Problem:
     """`equations.continuity`; particles follow the drift."""
-    path = BoundaryPath(prior, target.log_density)
-    drift = network(config, target.dim, target.dim)
+    path, drift = training_path(config, target, prior), learned_drift(config, target)
     equation = equations.continuity(path, drift, network(config, target.dim, 1))
-    return Problem(
-        equation,
-        field=lambda params: NetworkField(drift, params["drift"]),
-        drift=lambda params: lambda x, t: drift.apply(params["drift"], x, t),
-        log_density=lambda params: _log_density(equation, path, params),
-    )
+    mu = DriftOf(drift, target.log_density, equation)
+    return Problem(equation, mu.field, mu.value, lambda params: log_density_of(equation, path, params))
 
 
 def fokker_planck(config: RunConfig, target: Target, prior: GaussianPrior) -> Problem:
     """`equations.fokker_planck`; particles follow the probability flow mu - sigma^2/2 grad V."""
-    path, half = BoundaryPath(prior, target.log_density), 0.5 * config.sigma**2
-    drift, potential = network(config, target.dim, target.dim), network(config, target.dim, 1)
-    equation = equations.fokker_planck(path, drift, potential, sigma=config.sigma)
+    path, half = training_path(config, target, prior), 0.5 * config.sigma**2
+    drift = learned_drift(config, target)
+    equation = equations.fokker_planck(path, drift, network(config, target.dim, 1), sigma=config.sigma)
+    mu = DriftOf(drift, target.log_density, equation)
 
     def field(params: Params) -> Field:
+        drifts = mu.field(params)
+
         def flow(x: Array, t: Array) -> DivergenceJet:
-            mu = drift.jet("divergence_jet", params["drift"], x, t)
-            phi = potential.jet("laplacian_jet", params["potential"], x, t)
-            v = path.jet(t, path.data(x, second_order=True), phi, **equation.scalar_values(params))
-            return DivergenceJet(mu.value - half * v.grad, mu.divergence - half * v.laplacian)
+            b, v = drifts(x, t), second_order(equation, path, params, x, t)
+            return DivergenceJet(b.value - half * v.grad, b.divergence - half * v.laplacian)
 
         return flow
 
-    return Problem(
-        equation,
-        field=field,
-        drift=lambda params: lambda x, t: drift.apply(params["drift"], x, t),
-        log_density=lambda params: _log_density(equation, path, params),
-    )
+    return Problem(equation, field, mu.value, lambda params: log_density_of(equation, path, params))
