@@ -80,6 +80,23 @@ def test_the_sizes_of_a_product_are_those_of_its_largest_term() -> None:
     assert found == rates.Sizes("gram", "forward", "float32", 48, D, 4)
 
 
+def test_precision_is_one_of_the_sizes_and_that_of_float64_is_its_own() -> None:
+    assert rates.sizes_of(replace(request(), precision="bf16x3")) == replace(SIZES, precision="bf16x3")
+    with jax.enable_x64(True):
+        avals = tuple(jax.ShapeDtypeStruct(a.shape, "float64") for a in request().avals)
+    found = rates.sizes_of(replace(request(), avals=avals, precision="ieee"))
+    assert found == replace(SIZES, dtype="float64")
+
+
+def test_what_is_measured_has_the_precision_asked_for() -> None:
+    from transjet.ops import tuning
+
+    with ops.use_precision("bf16x3"):
+        made, _ = tuning.prepare(tuning.Case("gradient_jet", "forward", "float32", 8, 2, 5, 1))
+    found = rates.sizes_of(made)
+    assert found is not None and (found.op, found.precision) == ("gradient_jet", "bf16x3")
+
+
 # --- tables ---
 
 
@@ -95,6 +112,14 @@ def test_rows_survive_the_file() -> None:
     path = rates.add([ROW])
     assert rates.add([other]) == path == rates.user_table()
     assert rates.rows() == [ROW, other]
+
+
+def test_rows_without_a_precision_are_of_the_default_one() -> None:
+    path = rates.add([ROW, replace(ROW, sizes=replace(SIZES, precision="bf16x3"))])
+    table = json.loads(path.read_text())
+    assert [row.pop("precision") for row in table["rows"]] == ["default", "bf16x3"]
+    path.write_text(json.dumps({"format": 1, "rows": table["rows"][:1]}))
+    assert rates.rows() == [ROW]
 
 
 def test_new_rows_take_the_place_of_old_ones() -> None:
@@ -158,7 +183,7 @@ def test_the_nearest_row_counts_in_logarithms() -> None:
 
 def test_other_operations_roles_types_and_devices_do_not_count() -> None:
     rates.add([ROW])
-    for changed in ({"op": "gram"}, {"role": "tangent"}, {"dtype": "float64"}):
+    for changed in ({"op": "gram"}, {"role": "tangent"}, {"dtype": "float64"}, {"precision": "bf16x3"}):
         assert rates.nearest(replace(SIZES, **changed), H100) is None
     assert rates.nearest(SIZES, "NVIDIA A100") is None
 
@@ -192,6 +217,21 @@ def test_the_faster_one_is_chosen(both: None) -> None:
     assert choice.reasons["cuda"] == "chosen: measured 2 times as fast as triton at w=64, d=10 on NVIDIA H100"
 
 
+def test_only_rows_of_the_same_precision_are_compared(both: None) -> None:
+    rates.add([ROW])  # triton is faster by default
+    other = replace(request(), precision="bf16x3")
+    choice = select.choose(other, "auto")
+    assert choice.backend == "cuda"
+    said = "chosen: no measured rows for this operation in bf16x3 on NVIDIA H100: cuda comes first"
+    assert choice.reasons["cuda"].startswith(said)
+    rates.add([replace(ROW, sizes=replace(SIZES, precision="bf16x3"), cuda=0.5)])
+    choice = select.choose(other, "auto")
+    assert choice.backend == "cuda"
+    said = "chosen: measured 2 times as fast as triton at w=64, d=10 in bf16x3 on NVIDIA H100"
+    assert choice.reasons["cuda"].startswith(said)
+    assert select.choose(request(), "auto").backend == "triton"
+
+
 def test_a_backend_asked_for_by_name_is_not_compared(both: None) -> None:
     rates.add([ROW])
     assert select.choose(request(), "cuda").reasons == {"cuda": "chosen"}
@@ -219,6 +259,11 @@ def test_a_tuning_serves_just_its_own_sizes() -> None:
     rates.add([ROW])
     assert rates.tuning(request()) == ROW.tuning
     assert rates.tuning(request(width=63)) is None
+    assert rates.tuning(replace(request(), precision="bf16x3")) == ROW.tuning  # Triton's kernels are the same
+    own = {"rows": 32, "num_warps": 8, "num_stages": 1}
+    rates.add([replace(ROW, sizes=replace(SIZES, precision="bf16x3"), tuning=own)])
+    assert rates.tuning(replace(request(), precision="bf16x3")) == own
+    assert rates.tuning(request()) == ROW.tuning
     rates.add([replace(ROW, cuda=None)])
     assert rates.tuning(request()) == ROW.tuning  # cuda need not serve them
 

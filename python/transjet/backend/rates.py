@@ -14,7 +14,7 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class Sizes:
         width: of the widest hidden layer.
         d: coordinates.
         streams: of the jet with the most.
+        precision: of products of float32, see `transjet.backend.precision`; "default" for float64.
     """
 
     op: str
@@ -49,6 +50,7 @@ class Sizes:
     width: int
     d: int
     streams: int
+    precision: str = "default"
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ def sizes_of(request: Request) -> Sizes | None:
         widths += [w.shape[1] for w in request.avals[at + head : at + head + leaves - 2 : 2]]
         at += head + leaves + {"gradient_jet": 3, "laplacian_jet": 4}.get(jet, 2)
     first = request.avals[0]
-    return Sizes(request.op, request.role, str(first.dtype), max(widths), first.shape[1], max(streams))
+    precision = request.precision if str(first.dtype) == "float32" else "default"
+    return Sizes(request.op, request.role, str(first.dtype), max(widths), first.shape[1], max(streams), precision)
 
 
 @functools.cache
@@ -111,7 +114,8 @@ def device() -> str | None:
 
 
 def _row(record: dict[str, Any]) -> Row:
-    sizes = Sizes(**{f.name: record[f.name] for f in fields(Sizes)})
+    # Tables of the first version have no precision: all that they say was measured with the default one.
+    sizes = Sizes(**{f.name: ({"precision": "default"} | record)[f.name] for f in fields(Sizes)})
     return Row(record["device"], sizes, record["cuda"], record["triton"], record["tuning"], record["date"])
 
 
@@ -182,19 +186,18 @@ def add(measured: Iterable[Row]) -> Path:
 
 
 def nearest(sizes: Sizes, kind: str) -> Row | None:
-    """The row of the same operation, role, dtype and device with both times whose sizes are nearest."""
+    """The row of the same operation, role, dtype, precision and device with both times whose sizes are nearest."""
 
     def distance(row: Row) -> float:
         return math.hypot(math.log(row.sizes.width / sizes.width), math.log(row.sizes.streams / sizes.streams))
 
-    same = (sizes.op, sizes.role, sizes.dtype)
+    def group(of: Sizes) -> tuple[str, ...]:
+        return of.op, of.role, of.dtype, of.precision
+
     candidates = [
         row
         for row in rows()
-        if row.device == kind
-        and (row.sizes.op, row.sizes.role, row.sizes.dtype) == same
-        and row.cuda is not None
-        and row.triton is not None
+        if row.device == kind and group(row.sizes) == group(sizes) and row.cuda is not None and row.triton is not None
     ]
     return min(candidates, key=distance, default=None)
 
@@ -204,12 +207,12 @@ def compare(request: Request) -> tuple[str, str]:
     sizes, kind = sizes_of(request), device()
     if sizes is None or kind is None:
         return "cuda", f"no measured rows for {'this operation' if kind else 'an absent device'}: cuda comes first"
-    row = nearest(sizes, kind)
+    row, precision = nearest(sizes, kind), "" if sizes.precision == "default" else f" in {sizes.precision}"
     if row is None or row.cuda is None or row.triton is None:
-        return "cuda", f"no measured rows for this operation on {kind}: cuda comes first"
+        return "cuda", f"no measured rows for this operation{precision} on {kind}: cuda comes first"
     faster, ratio = ("triton", row.cuda / row.triton) if row.triton < row.cuda else ("cuda", row.triton / row.cuda)
     other = "cuda" if faster == "triton" else "triton"
-    where = f"w={row.sizes.width}, d={row.sizes.d} on {row.device}"
+    where = f"w={row.sizes.width}, d={row.sizes.d}{precision} on {row.device}"
     return faster, f"measured {ratio:.2g} times as fast as {other} at {where}"
 
 
@@ -224,9 +227,15 @@ def forced(tuned: dict[str, int] | None) -> Iterator[None]:
 
 
 def tuning(request: Request) -> dict[str, int] | None:
-    """How Triton's kernels were tuned for just these sizes on the present device; None where nobody has."""
+    """How Triton's kernels were tuned for just these sizes on the present device; None where nobody has.
+
+    They are the same kernels whatever the precision asked for, so that it does not matter here.
+    """
     if wish := _forced.get():
         return wish[0]
     sizes, kind = sizes_of(request), device()
-    found = next((row for row in rows() if kind and row.device == kind and row.sizes == sizes), None)
-    return None if found is None else found.tuning
+    if sizes is None or kind is None:
+        return None
+    same = [row for row in rows() if row.device == kind and replace(row.sizes, precision=sizes.precision) == sizes]
+    same.sort(key=lambda row: row.sizes.precision != sizes.precision)
+    return same[0].tuning if same else None

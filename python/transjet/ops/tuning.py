@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from transjet.backend import Request, rates, tuning
+from transjet.backend import Request, rates, requested_precision, tuning
 from transjet.errors import ConfigError
 from transjet.ops._terms import JETS, Term
 from transjet.ops.gauss_newton import _prepare as prepare_gauss_newton
@@ -157,4 +157,4 @@ def prepare(case: Case) -> tuple[Request, list[Any]]:
 def _request(case: Case, static: Any, operands: list[Any], wrt: tuple[bool, ...] = ()) -> tuple[Request, list[Any]]:
     """Derivatives are those with respect to all weights and biases, which kernels serve without the reference."""
     avals = tuple(jax.ShapeDtypeStruct(a.shape, a.dtype) for a in operands)
-    return Request(case.op, case.role, "cuda", static, wrt, avals), operands
+    return Request(case.op, case.role, "cuda", static, wrt, avals, precision=requested_precision()), operands
