@@ -14,7 +14,7 @@ from triton_cases import JETS, D, F, N, array, coefficients, jet, network, terms
 
 pytest.importorskip("transjet_kernels", reason="the package of kernels is not on the path")
 from transjet import ops
-from transjet.backend import Request, availability, ffi, kernels, triton_binaries, triton_run
+from transjet.backend import Request, availability, ffi, kernels, registry, triton_binaries, triton_run
 from transjet.backend.registry import kernel
 from transjet.errors import BackendError
 from transjet_kernels import aot, problem
@@ -22,6 +22,12 @@ from transjet_kernels import aot, problem
 needs_core = pytest.mark.skipif(not ffi.core_status().available, reason=ffi.core_status().reason)
 needs_triton = pytest.mark.skipif(aot.triton_version() is None, reason="triton is not installed")
 CALL = re.compile(r"custom_call @transjet_triton_launch\((.*?)\) \{.*?kernel = \"(\w+)[^\"]*\".*? : \((.*?)\) -> (.*)")
+
+
+@pytest.fixture(autouse=True)
+def _no_other_backend_for_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a build with CUDA, its kernels would come first."""
+    monkeypatch.setitem(registry._probes, "cuda", lambda: (False, "not here"))
 
 
 @pytest.fixture
