@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -128,3 +129,22 @@ def test_a_long_run_is_remembered_back_to_its_first_damping_and_best_residuals()
         if k in (199, 200, 201, 500):
             assert len(monitor._records) == min(k, 200)
     assert [finding.name for finding in monitor.findings] == ["damping runaway"]
+
+
+def test_a_monitor_goes_on_from_what_it_remembers() -> None:
+    whole, first, told = Monitor(100), Monitor(100), []
+    records = [GOOD._replace(iteration=k, step_size=0.01 if k > 20 else 1.0) for k in range(1, 41)]
+    for monitor in (whole, first):
+        for record in records[:30]:
+            monitor.observe(record)
+        monitor.score(records[29], {"ess": 0.01, "log_z": NAN, "coverage": 0.98})
+    memory = json.loads(json.dumps(first.remember(), allow_nan=False))
+    resumed = Monitor(100, told.append)
+    resumed.restore(memory, records[:30])
+    for monitor in (whole, resumed):
+        for record in records[30:]:
+            monitor.observe(record)
+        monitor.score(records[-1], {"ess": 0.9, "log_z": 0.0})
+    assert resumed.findings == whole.findings
+    assert [finding.name for finding in told] == ["short steps"]
+    assert resumed._records == whole._records

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from transjet.diagnostics import scores, steps
@@ -32,14 +33,16 @@ class Monitor:
 
     def observe(self, record: Record, _phase: str = "") -> None:
         """Take the record of a step, as `train.run` passes it to `on_record`. A new phase starts afresh."""
+        self._keep(record)
+        for name, signature in steps.SIGNATURES.items():
+            self._report(name, record.iteration, signature(self._records))
+
+    def _keep(self, record: Record) -> None:
         if self._records and (record.damping > 0) != (self._records[-1].damping > 0):
             self._records.clear()  # another optimiser: its figures are of another kind
         self._records.append(record)
-        del self._records[
-            1 : 1 + max(0, len(self._records) - _KEPT)
-        ]  # the first one is what later ones are compared with
-        for name, signature in steps.SIGNATURES.items():
-            self._report(name, record.iteration, signature(self._records))
+        surplus = max(0, len(self._records) - _KEPT)
+        del self._records[1 : 1 + surplus]  # not the first one, which later ones are compared with
 
     def score(self, record: Record, figures: Mapping[str, float]) -> None:
         """Take the scores at a step.
@@ -58,6 +61,19 @@ class Monitor:
     def to_json(self) -> list[dict[str, Any]]:
         """The findings as plain tables."""
         return [finding._asdict() for finding in self.findings]
+
+    def remember(self) -> dict[str, Any]:
+        """What a checkpoint has to keep, JSON-able; the records are in the history."""
+        finite = [{name: v for name, v in figures.items() if math.isfinite(v)} for figures in self._scores]
+        return {"findings": self.to_json(), "scores": finite}
+
+    def restore(self, memory: Mapping[str, Any], records: Iterable[Record]) -> None:
+        """Go on where `remember` was called, after the records up to there."""
+        self.findings = [Finding(**finding) for finding in memory["findings"]]
+        self._scores = [dict(figures) for figures in memory["scores"]]
+        self._records.clear()
+        for record in records:
+            self._keep(record)
 
     def _report(self, name: str, iteration: int, evidence: str) -> None:
         if evidence and name not in {finding.name for finding in self.findings}:
