@@ -36,8 +36,9 @@ def _sigmoid(z):
 @triton.jit
 def _gelu(z):
     # The tanh form: z g / 2 with g = 1 + tanh(u), u = c (z + a z^3).
-    c = 0.7978845608028654
-    a = 0.044715
+    # A plain variable would be a float32, whatever z is.
+    c: tl.constexpr = 0.7978845608028654
+    a: tl.constexpr = 0.044715
     u = c * (z + a * z * z * z)
     du = c * (1.0 + 3.0 * a * z * z)
     ddu = 6.0 * c * a * z

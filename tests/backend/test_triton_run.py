@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import pickle
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from interpreted import Interpreter, interpret
 from triton_cases import JETS, array, coefficients, jet, network, terms
 
 aot = pytest.importorskip("transjet_kernels.aot", reason="the package of kernels is not on the path")
@@ -21,43 +17,12 @@ from transjet import ops  # noqa: E402
 from transjet.backend import Kernel, kernels, register_kernel, registry, triton_launch, triton_run  # noqa: E402
 
 pytestmark = pytest.mark.skipif(aot.triton_version() is None, reason="triton is not installed")
-INTERPRETER = Path(__file__).parents[1] / "kernels" / "interpreter.py"
 N, CHUNK = 3, 2  # a whole chunk and a point: interpretation is slow
-
-
-class Interpreter:
-    """A process that runs plans; the interpreter is chosen when Triton is imported."""
-
-    def __init__(self) -> None:
-        command = [sys.executable, str(INTERPRETER)]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-
-    def run(self, plan: Any, arrays: Any) -> dict[str, jax.Array]:
-        """In place of the launches of a plan."""
-        shapes = {b.name: jax.ShapeDtypeStruct(b.shape, b.dtype) for b in plan.results}
-        given = {name: arrays[name] for name in (b.name for b in plan.operands)}
-        results: dict[str, jax.Array] = jax.pure_callback(lambda a: self._ask(plan, a), shapes, given)
-        return results
-
-    def _ask(self, plan: Any, arrays: Any) -> Any:
-        stdin, stdout = self.process.stdin, self.process.stdout
-        assert stdin is not None and stdout is not None
-        pickle.dump((plan, {name: np.asarray(a) for name, a in arrays.items()}), stdin)
-        stdin.flush()
-        answer = pickle.load(stdout)
-        assert isinstance(answer, dict), answer
-        return answer
 
 
 @pytest.fixture(scope="module")
 def interpreter() -> Iterator[Interpreter]:
-    made = Interpreter()
-    yield made
-    assert made.process.stdin is not None and made.process.stdout is not None
-    made.process.stdin.close()
-    made.process.wait(timeout=60)
-    made.process.stdout.close()
+    yield from interpret()
 
 
 @pytest.fixture(autouse=True)
