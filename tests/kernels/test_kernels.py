@@ -1,4 +1,4 @@
-"""Kernels in the interpreter of Triton against the reference in JAX, with several tiles, the last of them incomplete."""
+"""Kernels in the interpreter of Triton against the reference in JAX; several tiles, the last of them incomplete."""
 
 from __future__ import annotations
 
