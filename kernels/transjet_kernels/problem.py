@@ -208,7 +208,8 @@ def refuses(problem: Problem, role: str) -> str | None:
     if shape.padded > WIDEST:
         return f"serves up to {WIDEST} streams a point, got {shape.count}"
     if role == "gram" and shape.padded > MOST_GRAM_STREAMS:
-        return f"forms the Gram matrix of up to {MOST_GRAM_STREAMS} streams a point, got {shape.count}"
+        most = f"{MOST_GRAM_STREAMS} streams a point, got {shape.count}"
+        return f"forms the Gram matrix of up to {most}; the backend cuda serves any number of them"
     if problem.activation_kind == MIXED and problem.hidden > MOST_MIXED:
         return f"serves different activations in up to {MOST_MIXED} hidden layers, got {problem.hidden}"
     return None if problem.n else "serves one point or more, got none"

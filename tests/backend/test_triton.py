@@ -14,7 +14,7 @@ from triton_cases import JETS, D, F, N, array, coefficients, jet, network, terms
 
 pytest.importorskip("transjet_kernels", reason="the package of kernels is not on the path")
 from transjet import ops
-from transjet.backend import Request, availability, ffi, kernels, registry, triton_binaries, triton_run
+from transjet.backend import Request, availability, ffi, kernels, primitive, registry, triton_binaries, triton_run
 from transjet.backend.registry import kernel
 from transjet.errors import BackendError
 from transjet_kernels import aot, problem
@@ -250,6 +250,53 @@ def test_arrays_beyond_32_bits_are_refused(for_cuda: None) -> None:
     avals = (points["x"], points["tau"], points["tau"], *leaves, scalar, scalar, large)
     reason = row.refuses(request("gram", *avals, static=static))
     assert reason == "serves arrays of fewer than 2^31 numbers, gram has 2500000000"
+
+
+@pytest.fixture
+def on_a_gpu(for_cuda: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JAX's devices are said to be NVIDIA GPUs."""
+    monkeypatch.setattr(primitive, "_default_platform", lambda: "cuda")
+
+
+def explained(op: str, shapes: Any, call: Any) -> ops.Choice:
+    """What `explain` says of arrays that have shapes and no memory."""
+    found: list[ops.Choice] = []
+    jax.eval_shape(lambda *arrays: found.append(ops.explain(op, *call(*arrays))), *shapes)
+    return found[0]
+
+
+@needs_core
+@pytest.mark.parametrize(("n", "limit"), [(46_340, False), (46_341, True)])
+def test_a_gram_matrix_beyond_32_bit_offsets_is_explained(n: int, limit: bool, on_a_gpu: None) -> None:
+    layers = network(1, (16,))
+    shapes = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((n, D), (n, F), (n,))]
+
+    def call(x: Any, tau: Any, scalar: Any) -> Any:
+        return ([ops.Term("gradient_jet", layers, x, tau, tau, ops.GradientJet(scalar, scalar, x))],)
+
+    choice = explained("gram", shapes, call)
+    assert (choice.backend == "triton") is not limit
+    reason = "serves arrays of fewer than 2^31 numbers, gram has 2147488281" if limit else "chosen"
+    assert choice.reasons["triton"] == reason
+
+
+@needs_core
+def test_chunks_keep_offsets_of_jets_within_32_bits(on_a_gpu: None) -> None:
+    layers, n = network(1, (16, 12)), 1 << 31
+    shapes = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((n, D), (n, F))]
+    choice = explained("laplacian_jet", shapes, lambda x, tau: (layers, x, tau, tau))
+    assert choice.backend == "triton", choice
+
+
+@needs_core
+@pytest.mark.parametrize(("d", "served"), [(13, True), (14, False)])
+def test_a_gram_matrix_of_many_streams_is_left_to_cuda(d: int, served: bool, on_a_gpu: None) -> None:
+    points = array(1, N, d), array(2, N, F), array(3, N, F)
+    coefficients = ops.LaplacianJet(array(4, N), array(5, N), array(6, N, d), array(7, N))
+    choice = ops.explain("gram", [ops.Term("laplacian_jet", network(1, (16,), d), *points, coefficients)])
+    assert (choice.backend == "triton") is served
+    said = "forms the Gram matrix of up to 16 streams a point, got 17; the backend cuda serves any number of them"
+    assert choice.reasons["triton"] == ("chosen" if served else said)
 
 
 @needs_core
