@@ -180,7 +180,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if options.only not in name:
                 continue
             now[name] = measure(*kernel)
-            reason = growth(now[name], then.get(name, now[name]), version == triton_version())
+            reason = growth(now[name], then.get(name, now[name]), version == str(triton_version()))
             reason = reason if options.write or name in then else "not in the record"
             bad += reason is not None
             print(f"{name}: {now[name]}{f': {reason}' if reason else ''}", flush=True)
