@@ -28,8 +28,8 @@ def solution(process: Any) -> Any:
     return params | {"log_z": jnp.asarray(problem.LOG_Z / 20)}
 
 
-@pytest.mark.parametrize("method", ["pis", "dds", "dbs"])
-def test_losses_and_their_gradients_at_and_away_from_the_exact_solution(method: str, x64: None) -> None:
+@pytest.mark.parametrize(("method", "names"), [("pis", tuple(LOSSES)), ("dds", ("kl",)), ("dbs", tuple(LOSSES)[1:])])
+def test_losses_and_their_gradients_at_and_away_from_the_exact_solution(method: str, names: Any, x64: None) -> None:
     process = problem.exact(method)
     at = solution(process)
     away = at | {"control": at["control"] + 0.3}
@@ -40,11 +40,12 @@ def test_losses_and_their_gradients_at_and_away_from_the_exact_solution(method: 
             name: jax.value_and_grad(
                 lambda p, name=name: path_loss(process, name, p, jax.random.key(1), 64, dtype=jnp.float64)[0]
             )(params)
-            for name in LOSSES
+            for name in names
         }
 
     here, there = losses(at), losses(away)
-    for name, floor in FLOOR.items():
+    for name in names:
+        floor = FLOOR[name]
         assert abs(float(here[name][0]) - floor) < 1e-9, name
         assert float(there[name][0]) > floor + 1e-3, name
         assert np.abs(there[name][1]["control"]).max() > 1e-3, name
@@ -53,11 +54,14 @@ def test_losses_and_their_gradients_at_and_away_from_the_exact_solution(method: 
 
 
 def test_log_z_is_learned_by_the_balances(x64: None) -> None:
-    process = problem.exact("dbs")
+    process = problem.exact("dbs", 4)
     params = process.init(jax.random.key(0), jnp.float64)  # log z = 0
     for name in ("second-moment", "sub-trajectory-balance"):
-        loss = jax.jit(lambda p, name=name: path_loss(process, name, p, jax.random.key(1), 32, dtype=jnp.float64)[0])
-        value, grad = jax.value_and_grad(loss)(params)
+
+        def loss(p: Any, name: str = name) -> Any:
+            return path_loss(process, name, p, jax.random.key(1), 32, dtype=jnp.float64)[0]
+
+        value, grad = jax.jit(jax.value_and_grad(loss))(params)
         assert value > 1e-3 and grad["log_z"] < 0, name
 
 
