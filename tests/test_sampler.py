@@ -142,11 +142,10 @@ def test_the_prior_is_the_targets_unless_the_configuration_has_one():
 
 
 @pytest.mark.parametrize("collocation", ["uniform", "mixture"])
-def test_uniform_points_need_a_box(collocation):
+def test_uniform_points_need_a_box_which_a_pilot_run_finds(collocation):
     boxless = from_log_density(lambda x: -jnp.sum(x**2), 2)
-    with pytest.raises(ConfigError, match=r"expected a box for uniform points; it has none"):
-        Sampler(boxless, config(PhaseConfig(collocation=collocation)))
-    Sampler(boxless, config(PhaseConfig(collocation="mixture", background="gaussian")))
+    assert Sampler(boxless, config(PhaseConfig(collocation=collocation))).pilot is not None
+    assert Sampler(boxless, config(PhaseConfig(collocation="mixture", background="gaussian"))).pilot is None
 
 
 def test_float64_needs_to_be_enabled():

@@ -5,11 +5,16 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from transjet.config_checks import check_types as _check_types
+from transjet.config_checks import not_negative as _not_negative
+from transjet.config_checks import one_of as _one_of
+from transjet.config_checks import positive as _positive
+from transjet.config_checks import typed as _typed
+from transjet.config_methods import EQUATIONS, AnnealingConfig, NoisingConfig, ResidualConfig
 from transjet.errors import ConfigError
 from transjet.models import ACTIVATIONS, BACKENDS
 from transjet.path_losses import LOSSES
@@ -17,39 +22,11 @@ from transjet.path_losses import METHODS as PATH_METHODS
 from transjet.transport import RESAMPLINGS, SCHEMES
 
 OPTIMISERS = ("gauss-newton", "gauss-newton-cg", "adam")
-COLLOCATIONS = ("uniform", "gaussian", "trajectories", "mixture")
+BACKGROUNDS = ("uniform", "gaussian", "sobol", "tube")
+ALONG = ("trajectories", "sde", "reverse")
+COLLOCATIONS = (*BACKGROUNDS, *ALONG, "mixture", "adaptive")
 METHODS = ("pde", *PATH_METHODS)
 SAMPLERS = ("ode", "sde")
-EQUATIONS = ("continuity", "fokker-planck")
-
-
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ConfigError(f"{name}: expected one of {', '.join(allowed)}; got {value!r}")
-
-
-def _positive(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise ConfigError(f"{name}: expected a positive number; got {value!r}")
-
-
-def _not_negative(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value >= 0):
-        raise ConfigError(f"{name}: expected 0 or more; got {value!r}")
-
-
-def _typed(name: str, kind: type, value: Any) -> Any:
-    """The value as a `kind`; whole numbers serve as floats, NumPy's numbers as Python's."""
-    number = {int: numbers.Integral, float: numbers.Real}.get(kind, kind)
-    if type(value) is bool or not isinstance(value, number):
-        raise ConfigError(f"{name}: expected {kind.__name__}; got {value!r}")
-    return value if number is kind else kind(value)
-
-
-def _check_types(config: Any, prefix: str = "") -> None:
-    """Every field has the type of its default."""
-    for f in fields(config):
-        object.__setattr__(config, f.name, _typed(prefix + f.name, type(f.default), getattr(config, f.name)))
 
 
 @dataclass(frozen=True)
@@ -62,6 +39,8 @@ class ModelConfig:
         activation: of every hidden layer.
         input_scale: length by which x is divided.
         time_frequencies: pairs of sines and cosines of time, besides time itself.
+        fourier_scale: scale of random Fourier features in place of the first hidden layer; 0: none.
+        factorised: weights as scales times matrices, both trained; not for "gauss-newton".
         directions: random directions per point and step along which training estimates divergences and Laplacians of
             networks; 0: these are exact, at a cost of d streams. Sampling is always exact.
     """
@@ -71,6 +50,8 @@ class ModelConfig:
     activation: str = "tanh"
     input_scale: float = 1.5
     time_frequencies: int = 0
+    fourier_scale: float = 0.0
+    factorised: bool = False
     directions: int = 0
 
     def __post_init__(self) -> None:
@@ -78,6 +59,7 @@ class ModelConfig:
         for name in ("width", "depth", "input_scale"):
             _positive(f"model.{name}", getattr(self, name))
         _not_negative("model.time_frequencies", self.time_frequencies)
+        _not_negative("model.fourier_scale", self.fourier_scale)
         _not_negative("model.directions", self.directions)
         _one_of("model.activation", self.activation, ACTIVATIONS)
 
@@ -95,12 +77,24 @@ class PhaseConfig:
         momentum: SPRING momentum, below 1; 0 is plain Gauss-Newton.
         robust: residuals beyond this many times their median size count linearly; 0: quadratically, like all others.
         learning_rate: of adam.
-        collocation: "uniform" in the target's box, "gaussian", along "trajectories" of the current flow, or a "mixture"
-            of trajectories and a background that does not depend on the flow.
-        background: the background of a mixture, "uniform" or "gaussian".
+        collocation: "uniform" in the target's box, evenly in it ("sobol"), "gaussian", a Gaussian "tube" whose scale
+            follows time; along "trajectories" of the current flow, of a diffusion ("sde"), or back from the target
+            ("reverse"); a "mixture" of these two kinds, or the mixture's points of large residual ("adaptive").
+        background: of a mixture, "uniform", "sobol", "gaussian" or "tube".
+        along: the other part of a mixture, "trajectories", "sde" or "reverse".
         background_start: share of background points of a mixture at the beginning.
         background_end: the same from 70 % of the phase on.
-        cloud: standard deviation of gaussian points, in units of the prior's.
+        cloud: standard deviation of gaussian points, in units of the prior's; of a tube in units of its own.
+        tube_end: scale of a tube at the target, in units of the prior's.
+        sde_sigma: diffusion coefficient of "sde", in units of the prior's standard deviation.
+        reverse_from: "own" samples, resampled and moved, or exact ones of the "target".
+        adaptive_factor: candidates per point of "adaptive".
+        adaptive_power: power of the residual that they are drawn by.
+        adaptive_floor: share of plain drawing, relative to that.
+        times_start: end of the range of times at the beginning of the phase; 1: all times from the start.
+        times_settled: progress from which on all times are drawn.
+        times_power: times have a density proportional to this power.
+        antithetic: trajectories start in pairs z, -z.
         noise: displacement of noisy trajectory points.
         noisy: share of trajectory points that are displaced.
         spread: scatter of the trajectories' starting radius, see `Trajectories`.
@@ -118,9 +112,20 @@ class PhaseConfig:
     learning_rate: float = 1e-3
     collocation: str = "uniform"
     background: str = "uniform"
+    along: str = "trajectories"
     background_start: float = 1.0
     background_end: float = 0.3
     cloud: float = 1.2
+    tube_end: float = 1.0
+    sde_sigma: float = 0.5
+    reverse_from: str = "own"
+    adaptive_factor: int = 4
+    adaptive_power: float = 1.0
+    adaptive_floor: float = 1.0
+    times_start: float = 1.0
+    times_settled: float = 0.5
+    times_power: float = 0.0
+    antithetic: bool = False
     noise: float = 0.3
     noisy: float = 0.5
     spread: float = 0.0
@@ -131,7 +136,14 @@ class PhaseConfig:
         _check_types(self, "plan.")
         _one_of("plan.optimiser", self.optimiser, OPTIMISERS)
         _one_of("plan.collocation", self.collocation, COLLOCATIONS)
-        _one_of("plan.background", self.background, COLLOCATIONS[:2])
+        _one_of("plan.background", self.background, BACKGROUNDS)
+        _one_of("plan.along", self.along, ALONG)
+        _one_of("plan.reverse_from", self.reverse_from, ("own", "target"))
+        for name in ("tube_end", "sde_sigma", "adaptive_factor", "adaptive_floor", "times_start", "times_settled"):
+            _positive(f"plan.{name}", getattr(self, name))
+        _not_negative("plan.adaptive_power", self.adaptive_power)
+        if max(self.times_start, self.times_settled) > 1 or not -1 < self.times_power < math.inf:
+            raise ConfigError("plan: expected times_start, times_settled of at most 1, and times_power above -1")
         for name in ("iterations", "points", "damping", "learning_rate", "cloud", "refresh"):
             _positive(f"plan.{name}", getattr(self, name))
         for name in ("background_start", "background_end", "noisy"):
@@ -229,8 +241,9 @@ class RunConfig:
     Attributes:
         method: "pde": train an equation's residual by the plan; or a path-based method, "pis", "dis", "dds", "cmcd" or
             "dbs", trained as `path` says.
-        equation: "continuity" or "fokker-planck".
-        sigma: diffusion coefficient of "fokker-planck".
+        equation: "continuity", "fokker-planck", "annealed-continuity", "annealed-fokker-planck", "score",
+            "schroedinger-bridge" or "optimal-transport".
+        sigma: diffusion coefficient of "fokker-planck", "annealed-fokker-planck" and "schroedinger-bridge".
         prior_std: standard deviation of the Gaussian prior; 0: the target's suggestion.
         precision_ratio: the prior's variance over that of a mode of the target, about; the path between them narrows
             evenly then, see `BoundaryPath`. 1: a path linear in time.
@@ -241,8 +254,15 @@ class RunConfig:
         score_samples: samples of a score during training.
         score_every: steps between scores.
         checkpoint_every: steps between checkpoints.
+        average: decay of a moving average of the parameters, which scores and samples use; 0: none.
+        antithetic: particles of scores and samples along the ODE start in pairs z, -z. Standard errors take samples
+            for independent, which they are not then.
+        monitor: look for failure signatures at every score.
         sampling: how final samples are drawn.
         path: training of the path-based methods.
+        residual: what the residual is made of, and how it counts.
+        annealing: path of the annealed equations.
+        noising: process of "score".
         model: both networks.
         plan: phases, in order.
     """
@@ -259,8 +279,14 @@ class RunConfig:
     score_samples: int = 2_000
     score_every: int = 20
     checkpoint_every: int = 50
+    average: float = 0.0
+    antithetic: bool = False
+    monitor: bool = True
     sampling: SamplingConfig = SamplingConfig()
     path: PathLossConfig = PathLossConfig()
+    residual: ResidualConfig = ResidualConfig()  # noqa: RUF009
+    annealing: AnnealingConfig = AnnealingConfig()  # noqa: RUF009
+    noising: NoisingConfig = NoisingConfig()  # noqa: RUF009
     model: ModelConfig = ModelConfig()
     plan: tuple[PhaseConfig, ...] = field(default=(PhaseConfig(),))
 
@@ -282,6 +308,15 @@ class RunConfig:
             )
         if not self.plan:
             raise ConfigError("plan: expected at least one phase; got none")
+        self._check_slices()
+        if not 0 <= self.average < 1:
+            raise ConfigError(f"average: expected a decay of 0 or more, and below 1; got {self.average!r}")
+
+    def _check_slices(self) -> None:
+        slices = self.residual.centred
+        for phase in self.plan:
+            if slices and phase.points % slices:
+                raise ConfigError(f"residual.centred: expected a divisor of plan.points {phase.points}; got {slices}")
 
     @property
     def iterations(self) -> int:
@@ -342,9 +377,12 @@ __all__ = [
     "METHODS",
     "OPTIMISERS",
     "SAMPLERS",
+    "AnnealingConfig",
     "ModelConfig",
+    "NoisingConfig",
     "PathLossConfig",
     "PhaseConfig",
+    "ResidualConfig",
     "RunConfig",
     "SamplingConfig",
 ]

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from transjet.collocation import Collocation, GaussianCloud, Mixture, Trajectories, UniformBox
+from transjet.collocation import Collocation, Pilot, Sliced, Trajectories, UniformBox, pilot_box
 from transjet.config import PhaseConfig, RunConfig
+from transjet.diagnostics import entropic_coverage, pareto_k
 from transjet.equations import Params
 from transjet.errors import ConfigError, DTypeError, ShapeError
 from transjet.metrics import Summary, summarize
 from transjet.optim import DualGaussNewton, Optimiser, PrimalGaussNewton, StepInfo, adam
 from transjet.path_losses import PathTrainer, sample_paths
 from transjet.paths import GaussianPrior
-from transjet.problems import Problem, build_path_trainer, build_problem
+from transjet.problems import Problem, build_collocation, build_path_trainer, build_problem
+from transjet.problems.points import ALONG_FLOW, box_of, flow_of
 from transjet.recipes import recipe
 from transjet.targets import Target
-from transjet.train import Phase, RunResult, Trainer, TrainState, run
+from transjet.train import Balance, Phase, RunResult, Trainer, TrainState, run
 from transjet.transport import (
     Diffusion,
     NetworkField,
@@ -70,33 +73,6 @@ def _optimiser(phase: PhaseConfig) -> Optimiser:
     return kind(damping=phase.damping, adapt=phase.adapt, momentum=phase.momentum, robust=phase.robust)
 
 
-def _box(target: Target) -> UniformBox:
-    if target.box is None:
-        raise ConfigError(
-            f"collocation of target {target.name!r}: expected a box for uniform points; it has none. Give it one, or "
-            "use collocation = 'trajectories'"
-        )
-    lower, upper = (tuple(float(v) for v in corner) for corner in target.box)
-    return UniformBox(lower, upper)
-
-
-def _background(kind: str, phase: PhaseConfig, target: Target, prior: GaussianPrior) -> Collocation:
-    return _box(target) if kind == "uniform" else GaussianCloud(target.dim, phase.cloud * prior.std)
-
-
-def _collocation(phase: PhaseConfig, target: Target, prior: GaussianPrior) -> Collocation:
-    if phase.collocation in ("uniform", "gaussian"):
-        return _background(phase.collocation, phase, target, prior)
-    radius = 1e3 if target.box is None else 2.0 * float(np.max(np.abs(np.asarray(target.box))))
-    particles = phase.particles or phase.points
-    along = Trajectories(prior, particles, noise=phase.noise, noisy=phase.noisy, spread=phase.spread, radius=radius)
-    if phase.collocation == "trajectories":
-        return along
-    first, last = phase.background_start, phase.background_end
-    components = (_background(phase.background, phase, target, prior), along)
-    return Mixture(components, (first, 1 - first), (last, 1 - last))
-
-
 class Sampler:
     """Learns a transport from a Gaussian prior to a target, and samples with it.
 
@@ -114,6 +90,7 @@ class Sampler:
         problem: the method: its equation, and the flow of particles; None for the path-based methods.
         equation: the problem's, whose residual is trained to vanish; None for the path-based methods.
         trainer: takes the steps, a `Trainer` or a `PathTrainer`.
+        pilot: of a short run that found a box for uniform points, where the target has none; else None.
     """
 
     def __init__(self, target: Target, config: RunConfig | None = None) -> None:
@@ -129,6 +106,7 @@ class Sampler:
         self.target = target
         self.config = recipe(target) if config is None else config
         self.prior = GaussianPrior(target.dim, self.config.prior_std or target.prior_std)
+        self.pilot: Pilot | None = None
         by_paths = self.config.method != "pde"
         self.problem = None if by_paths else build_problem(self.config, target, self.prior)
         self.equation = self.problem.equation if self.problem else None
@@ -220,13 +198,37 @@ class Sampler:
     # --- parts -------------------------------------------------------------------------------------------------------
 
     def _phase(self, index: int, phase: PhaseConfig) -> Phase:
+        if self.config.model.factorised and phase.optimiser == "gauss-newton":
+            raise ConfigError(
+                "model.factorised: expected false with optimiser 'gauss-newton', whose Gram matrix does not know "
+                "factors; use 'gauss-newton-cg' or 'adam'"
+            )
         name = f"{index + 1} {phase.optimiser}"
-        collocation = _collocation(phase, self.target, self.prior)
+        collocation: Collocation = build_collocation(phase, self.target, self.prior, self._box)
+        if self.config.residual.centred:
+            collocation = Sliced(collocation, self.config.residual.centred)
         return Phase(_optimiser(phase), collocation, phase.iterations, phase.points, phase.refresh, name)
 
     def _trainer(self, problem: Problem) -> Trainer:
         plan = tuple(self._phase(index, phase) for index, phase in enumerate(self.config.plan))
-        return Trainer(problem.equation, plan, problem.drift, self._score, jnp.dtype(self.config.dtype))
+        options, dtype = self.config.residual, jnp.dtype(self.config.dtype)
+        adapts = problem.equation.residuals > 1 and options.balance != "fixed"
+        balance = Balance(options.balance, options.decay) if adapts else None
+        kinds = {kind for phase in self.config.plan for kind in (phase.collocation, phase.along)}
+        drift = partial(flow_of, problem) if kinds & set(ALONG_FLOW) else problem.drift
+        return Trainer(
+            problem.equation, plan, drift, self._score,
+            dtype, self.config.average, Trajectories(self.prior, 256, 16, noise=0.0), balance,
+        )  # fmt: skip
+
+    def _box(self) -> UniformBox:
+        """The target's box, or that of a pilot run."""
+        own = box_of(self.target)
+        if own is not None:
+            return own
+        if self.pilot is None:
+            self.pilot = pilot_box(self.target.log_density, self.prior, jax.random.key(0))
+        return self.pilot.box
 
     def _path_trainer(self) -> PathTrainer:
         return build_path_trainer(self.config, self.target, self.prior)
@@ -285,19 +287,23 @@ class Sampler:
     def _push(self, params: Params, key: Array, n: int) -> tuple[Array, Array, Array]:
         return push_prior(
             self._flow().field(params), self.prior, self.target.log_density, key, n,
-            transport=self._transport, dtype=self.config.dtype,
+            transport=self._transport, dtype=self.config.dtype, antithetic=self.config.antithetic,
         )  # fmt: skip
 
     def _log_density(self, params: Params, x: Array) -> Array:
         return log_density_of(self._flow().field(params), self.prior, x, transport=self._transport)
 
     def _score(self, params: Params, key: Array) -> dict[str, Array]:
-        """ESS and log Z on fresh samples; samples without a finite weight count as weight zero here."""
-        _, log_w, _ = self._push(params, key, self.config.score_samples)
+        """Figures on fresh samples, among them ESS and log Z; samples without a finite weight have weight zero here."""
+        x, log_w, _ = self._push(params, key, self.config.score_samples)
         log_w = jnp.where(jnp.isnan(log_w) | (log_w == jnp.inf), -jnp.inf, log_w)
         n = log_w.shape[0]
         w = jnp.exp(log_w - jnp.max(log_w))
         mean = jnp.mean(w)
         ess = mean**2 / jnp.mean(w * w)
         log_z = jnp.log(mean) + jnp.max(log_w)
-        return {"ess": ess, "log_z": log_z, "log_z_std_error": jnp.sqrt(jnp.maximum(1 / ess - 1, 0) / n)}
+        error = jnp.sqrt(jnp.maximum(1 / ess - 1, 0) / n)
+        figures = {"ess": ess, "log_z": log_z, "log_z_std_error": error, "pareto_k": pareto_k(log_w)}
+        if self.target.modes is not None and len(self.target.modes) > 1:
+            figures["coverage"] = entropic_coverage(x, jnp.asarray(self.target.modes, x.dtype))
+        return figures

@@ -9,6 +9,7 @@ from typing import Any
 from transjet import __version__
 from transjet.backend.info import collect
 from transjet.cli.record import RunRecord
+from transjet.collocation import Pilot
 from transjet.io import Progress, RunFolder
 from transjet.metrics import Summary
 from transjet.optim import Outcome
@@ -53,6 +54,23 @@ def rejected_in_words(rejections: Mapping[str, int]) -> str:
     ordered = sorted(rejections.items(), key=lambda item: -item[1])
     parts = [f"{count} {name.lower().replace('_', ' ')}" for name, count in ordered]
     return f"{sum(rejections.values())} steps rejected ({', '.join(parts)})" if parts else "no step rejected"
+
+
+def pilot_in_words(pilot: Pilot) -> str:
+    """The box that a pilot run found, and what it took."""
+    sides = " x ".join(f"[{low:.3g}, {high:.3g}]" for low, high in zip(pilot.box.lower, pilot.box.upper, strict=True))
+    return (
+        f"the target has no box; a pilot run found {sides} with {pilot.evaluations} evaluations of the log density "
+        f"and its gradient (acceptance {pilot.acceptance:.2f})"
+    )
+
+
+def pilot_figures(pilot: Pilot | None) -> dict[str, Any]:
+    """The same for a JSON file; nothing without a pilot run."""
+    if pilot is None:
+        return {}
+    box = [list(pilot.box.lower), list(pilot.box.upper)]
+    return {"pilot_box": box, "pilot_evaluations": pilot.evaluations, "pilot_acceptance": pilot.acceptance}
 
 
 def in_short(summary: Summary) -> str:

@@ -15,7 +15,14 @@ import jax
 from transjet.cli import density, options
 from transjet.cli.keys import stream_key
 from transjet.cli.record import RunRecord, open_run
-from transjet.cli.results import draw_pictures, figures, rejected, rejected_in_words
+from transjet.cli.results import (
+    draw_pictures,
+    figures,
+    pilot_figures,
+    pilot_in_words,
+    rejected,
+    rejected_in_words,
+)
 from transjet.cli.session import Session
 from transjet.errors import ConfigError, OutputError
 from transjet.io import RunFolder, make_progress
@@ -50,6 +57,8 @@ def execute(arguments: argparse.Namespace) -> int:
         run = _folder(arguments)
         session = Session(run, record, sampler, make_progress(quiet=arguments.quiet))
         session.progress.message(_heading(sampler, record, run))
+        if sampler.pilot is not None:
+            session.progress.message(pilot_in_words(sampler.pilot))
         if arguments.resume:
             session.restore()
         run.write_config(record.to_dict())
@@ -121,7 +130,8 @@ def _finish(session: Session, arguments: argparse.Namespace) -> None:
     run.write_samples(*samples)
     summary = sampler.summarize(samples)
     counts = {"iterations": iterations, **rejected(session.rejections)}
-    run.write_metrics({**figures(summary, record), **counts, **timings})
+    found = {"findings": session.monitor.to_json() if session.monitor else [], **pilot_figures(sampler.pilot)}
+    run.write_metrics({**figures(summary, record), **counts, **timings, **found})
     if not arguments.quiet:
         print(summary.table())
     if not arguments.no_pictures:

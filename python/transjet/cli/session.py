@@ -12,10 +12,11 @@ from transjet.cli.checkpoints import read_checkpoint
 from transjet.cli.keys import training_key
 from transjet.cli.options import check_same
 from transjet.cli.record import RunRecord
+from transjet.diagnostics import Monitor
 from transjet.errors import CheckpointError, ConfigError, TrainingError
 from transjet.io import Progress, RunFolder, read_meta
 from transjet.sampler import Sampler
-from transjet.train import Record, RunResult, TrainState, locate
+from transjet.train import Record, RunResult, Trainer, TrainState, locate
 
 _FLUSH_SECONDS = 5.0  # between writes of the history
 
@@ -34,6 +35,7 @@ class Session:
         state: where training stands.
         seconds: of training so far, those before a resume included.
         rejections: steps rejected so far, by name of the outcome.
+        monitor: looks for failure signatures; None: not asked for.
     """
 
     def __init__(self, run: RunFolder, record: RunRecord, sampler: Sampler, progress: Progress) -> None:
@@ -41,11 +43,15 @@ class Session:
         self.state: TrainState = sampler.init(training_key(record.seed))
         self.seconds = 0.0
         self.rejections: dict[str, int] = {}
+        self.monitor: Monitor | None = None
+        if record.config.monitor:
+            self.monitor = Monitor(record.iterations, lambda finding: progress.message(f"warning: {finding}"))
         self._checkpoints = run.checkpoints()
         self._rows: list[dict[str, Any]] = []
         self._flushed = time.monotonic()
         self._phase = -1
         self._scores: dict[str, float] = {}
+        self._remembered: dict[str, Any] | None = None
 
     def restore(self) -> None:
         """Go back to the last checkpoint; without one, to the beginning.
@@ -61,6 +67,8 @@ class Session:
         if done > end:
             raise ConfigError(f"resume: expected at least the {done} iterations done already, got {end}")
         self.run.truncate_history(done)
+        if self.monitor and self._remembered:
+            self.monitor.restore(self._remembered, self._records())
         self.progress.message(f"resuming after iteration {done} of {end}")
 
     def train(self) -> RunResult:
@@ -81,6 +89,7 @@ class Session:
                 iterations=self.record.iterations,
                 on_record=self._on_record,
                 on_checkpoint=self._on_checkpoint,
+                on_scores=self._on_scores,
                 seconds=self.seconds,
                 rejections=self.rejections,
             )
@@ -99,6 +108,13 @@ class Session:
         except CheckpointError as error:
             raise CheckpointError(f"{error}. Move {path.name} away to resume from the checkpoint before it") from error
         self.seconds, self.rejections = float(meta["seconds"]), dict(meta["rejections"])
+        self._remembered = meta.get("monitor")
+
+    def _records(self) -> list[Record]:
+        """The history as the training loop gave it."""
+        columns = self.run.read_history()
+        rows = zip(*(columns[name] for name in Record._fields), strict=True)
+        return [Record(int(row[0]), *map(float, row[1:])) for row in rows]  # type: ignore[arg-type]
 
     def _check_same_run(self, path: Path, then: RunRecord) -> None:
         if (then.spec, then.seed) != (self.record.spec, self.record.seed):
@@ -113,6 +129,14 @@ class Session:
         if time.monotonic() - self._flushed > _FLUSH_SECONDS:
             self._flush()
         self._show(record)
+        if self.monitor:
+            self.monitor.observe(record)
+
+    def _on_scores(self, state: TrainState, record: Record, figures: dict[str, float]) -> None:
+        trainer = self.sampler.trainer
+        if self.monitor:
+            residuals = trainer.residuals(state) if isinstance(trainer, Trainer) else {}
+            self.monitor.score(record, figures | residuals)
 
     def _on_checkpoint(self, state: TrainState, seconds: float) -> None:
         self._flush()  # first, so that no checkpoint is ahead of the history
@@ -123,6 +147,7 @@ class Session:
             "record": self.record.to_dict(),
             "seconds": seconds,
             "rejections": self.rejections,
+            "monitor": self.monitor.remember() if self.monitor else None,
         }
         self._checkpoints.save(int(state.iteration), state, meta=meta, score=score if math.isfinite(score) else None)
 

@@ -8,6 +8,7 @@ from transjet.collocation.pilot import Pilot, pilot_box
 from transjet.collocation.points import Collocation, Drift, Flow, Points, WeightedPoints
 from transjet.collocation.reverse import ReverseTrajectories
 from transjet.collocation.sde import SdeTrajectories
+from transjet.collocation.sliced import Sliced
 from transjet.collocation.times import Times
 from transjet.collocation.trajectories import Trajectories
 from transjet.collocation.tube import GaussianTube
@@ -24,6 +25,7 @@ __all__ = [
     "ResidualAdaptive",
     "ReverseTrajectories",
     "SdeTrajectories",
+    "Sliced",
     "SobolBox",
     "Times",
     "Trajectories",

@@ -2,6 +2,7 @@
 
 from transjet.problems.base import LogDensity, Problem
 from transjet.problems.path_methods import build_path_trainer
+from transjet.problems.points import build_collocation
 from transjet.problems.registry import BUILDERS, Builder, build_problem
 
-__all__ = ["BUILDERS", "Builder", "LogDensity", "Problem", "build_path_trainer", "build_problem"]
+__all__ = ["BUILDERS", "Builder", "LogDensity", "Problem", "build_collocation", "build_path_trainer", "build_problem"]

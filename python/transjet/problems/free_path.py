@@ -22,7 +22,7 @@ Array = jax.Array
 
 def training_path(config: RunConfig, target: Target, prior: GaussianPrior) -> BoundaryPath:
     """The path that the residual sees, with clipped scores where the configuration says so."""
-    return BoundaryPath(prior, target.log_density, score_clip=config.residual.score_clip)
+    return BoundaryPath(prior, target.log_density, config.precision_ratio, config.residual.score_clip)
 
 
 def log_density_of(equation: equations.Equation, path: BoundaryPath, params: Params) -> LogDensity:

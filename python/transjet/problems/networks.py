@@ -17,4 +17,6 @@ def network(config: RunConfig, dim: int, outputs: int) -> MLP:
         model.input_scale,
         time=TimeFeatures(model.time_frequencies),
         backend=config.backend,
+        fourier_scale=model.fourier_scale,
+        factorised=model.factorised,
     )

@@ -11,9 +11,10 @@ import jax
 import jax.numpy as jnp
 
 from transjet.collocation import Collocation
-from transjet.equations import Equation, Params
+from transjet.equations import Batch, Equation, Params
 from transjet.errors import ConfigError
 from transjet.optim import StepInfo, moving_average, where
+from transjet.train.balance import Balance
 from transjet.train.plan import Phase, locate, total_iterations
 from transjet.train.points import draw_batch, residual_figures
 
@@ -37,6 +38,7 @@ class TrainState(NamedTuple):
         best_score: log(ESS) + log Z of theirs, -inf before the first evaluation. The ESS of a flow's own samples
             does not notice a mode that it misses, but its log Z falls short then.
         average: moving average of the parameters; an empty tuple where none is kept.
+        weights: of several residuals, (k,), where they adapt; an empty tuple elsewhere.
     """
 
     params: Params
@@ -49,6 +51,7 @@ class TrainState(NamedTuple):
     best_params: Params
     best_score: Array
     average: Any = ()
+    weights: Any = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Trainer:
         average: decay of a moving average of the parameters, which is scored, and kept as the best, in place of the
             current ones; 0: no average.
         along_flow: points along the flow for `residuals`; None: none.
+        balance: adapts the weights of several residuals; None: they are the equation's own.
 
     Raises:
         ConfigError: an empty plan, a decay out of range, or float64 without jax_enable_x64.
@@ -76,6 +80,7 @@ class Trainer:
     dtype: Any = jnp.float32
     average: float = 0.0
     along_flow: Collocation | None = None
+    balance: Balance | None = None
     _compiled: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -113,7 +118,8 @@ class Trainer:
         zero = jnp.zeros((), jnp.int32)
         worst = jnp.asarray(-jnp.inf, jnp.float32)
         average = params if self.average else ()
-        return TrainState(params, optimisers, caches, key_run, zero, zero, zero, params, worst, average)
+        weights = self.balance.init(self.equation, self.dtype) if self.balance else ()
+        return TrainState(params, optimisers, caches, key_run, zero, zero, zero, params, worst, average, weights)
 
     def step(self, state: TrainState) -> tuple[TrainState, StepInfo]:
         """One step of the phase that the state's iteration falls into."""
@@ -165,6 +171,13 @@ class Trainer:
             self._compiled[what, index] = jax.jit(function)  # type: ignore[arg-type]
         return self._compiled[what, index]
 
+    def _balanced(self, state: TrainState, batch: Batch, key: Array) -> tuple[Equation, Any]:
+        """The equation with the weights of this step, and these."""
+        if self.balance is None:
+            return self.equation, state.weights
+        weights = self.balance.update(self.equation, state.params, batch, state.weights, key)
+        return self.equation.weighted(weights), weights
+
     def _step(self, index: int, state: TrainState, progress: Array, refresh: Array) -> tuple[TrainState, StepInfo]:
         phase = self.plan[index]
         key_cache, key_draw = jax.random.split(jax.random.fold_in(state.key, state.iteration))
@@ -174,13 +187,15 @@ class Trainer:
 
         cache = jax.lax.cond(refresh, refreshed, lambda: state.caches[index])
         batch = draw_batch(self.equation, state.params, phase, key_draw, cache, progress, self.dtype)
-        params, optimiser, info = phase.optimiser.step(self.equation, state.params, state.optimisers[index], batch)
+        equation, weights = self._balanced(state, batch, jax.random.fold_in(key_draw, 3))
+        params, optimiser, info = phase.optimiser.step(equation, state.params, state.optimisers[index], batch)
         failed = (info.outcome != 0).astype(jnp.int32)
         average = moving_average(state.average, params, self.average, state.iteration) if self.average else ()
         scored = average if self.average else params
         new = state._replace(
             params=params,
             average=average,
+            weights=weights,
             best_params=where(jnp.isneginf(state.best_score), scored, state.best_params),
             optimisers=(*state.optimisers[:index], optimiser, *state.optimisers[index + 1 :]),
             caches=(*state.caches[:index], cache, *state.caches[index + 1 :]),

@@ -41,9 +41,13 @@ def push_prior(
     *,
     transport: Transport = ode_transport,
     dtype: Any = jnp.float32,
+    antithetic: bool = False,
 ) -> tuple[Array, Array, Array]:
-    """Draw from the prior and transport to t = 1: x (n, d), log weights (n,), log q (n,). Traceable by jit."""
-    start = prior.sample(key, n, dtype)
+    """Draw from the prior and transport to t = 1: x (n, d), log weights (n,), log q (n,). Traceable by jit.
+
+    With `antithetic` particles start in pairs z, -z.
+    """
+    start = prior.sample(key, n, dtype, antithetic=antithetic)
     end = transport(field, start)
     log_q = prior.log_density(start) - end.change
     return end.x, jax.vmap(log_rho)(end.x) - log_q, log_q
