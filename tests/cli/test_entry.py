@@ -51,7 +51,7 @@ def test_control_c_anywhere_else_is_no_traceback(transjet, monkeypatch):
     def interrupted(name):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("transjet.cli.targets.get", interrupted)
+    monkeypatch.setattr("transjet.cli.targets.facts", interrupted)
     assert transjet("targets") == (130, "", "interrupted\n")
 
 

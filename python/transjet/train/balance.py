@@ -73,7 +73,8 @@ class Balance:
         blocks = jnp.repeat(jnp.eye(k, dtype=lin.residual.dtype), rows // k, axis=1)
         if self.kind == "gradient":
             return jax.lax.map(lambda block: jnp.sqrt(_square(lin.vjp(block * lin.residual))), blocks) * (k / rows)
-        signs = jax.random.rademacher(key, (self.probes, rows), blocks.dtype)
+        # The same signs for every residual: their errors largely cancel in the weights, which are ratios.
+        signs = jnp.tile(jax.random.rademacher(key, (self.probes, rows // k), blocks.dtype), (1, k))
         vectors = (blocks[:, None] * signs).reshape(-1, rows)
         squares = jax.lax.map(lambda u: _square(lin.vjp(u)), vectors)
         return jnp.mean(squares.reshape(k, self.probes), axis=1) * (k / rows)
