@@ -138,7 +138,8 @@ def test_a_function_that_is_not_there(transjet, file, name, message):
 
 
 def test_without_a_box_uniform_points_get_one_from_a_pilot_run(transjet, file, tmp_path):
-    outcome = transjet("run", file, "--dim", 1, "--set", "plan.0.collocation=uniform", "--out", tmp_path / "run")
+    words = ["--dim", 1, "--set", "plan.0.collocation=uniform", "--iterations", 2, "--out", tmp_path / "run"]
+    outcome = transjet("run", file, *words)
     assert outcome.code == 0 and "a pilot run found [" in outcome.err
     assert RunFolder(tmp_path / "run").read_metrics()["pilot_evaluations"] > 10_000
 

@@ -34,7 +34,10 @@ def test_every_elementary_interval_holds_its_one_point(seed: int) -> None:
 
 
 def test_draws_differ_and_each_point_is_uniform() -> None:
-    firsts = np.array([unit(BOX, 1, seed)[0] for seed in range(300)])
+    keys = jax.vmap(jax.random.key)(jnp.arange(300))
+    x, t = jax.jit(jax.vmap(lambda k: BOX.draw(k, (), 1, jnp.float32(0.5), jnp.float32)))(keys)
+    lower, upper = np.array(BOX.lower), np.array(BOX.upper)
+    firsts = np.column_stack([(np.asarray(x)[:, 0] - lower) / (upper - lower), np.asarray(t)[:, 0]])
     assert np.unique(firsts[:, 0]).size == 300
     assert np.all(np.abs(firsts.mean(axis=0) - 0.5) < 4 * np.sqrt(1 / 12 / 300))
 
