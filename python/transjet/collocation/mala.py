@@ -3,13 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 Array = jax.Array
 _ACCEPTANCE = 0.574  # optimal for Langevin proposals in many dimensions
+
+
+ValueAndGrad = Callable[[Array], tuple[Array, Array]]
+"""`(x (n, d)) -> (log density (n,), gradient (n, d))`."""
+
+
+class Langevin(NamedTuple):
+    """Particles after Langevin steps.
+
+    Attributes:
+        x: positions, (n, d).
+        value: log density there, up to its constant, (n,).
+        grad: its gradient, (n, d).
+        acceptance: share of accepted proposals, scalar.
+        step_size: the last one, scalar.
+    """
+
+    x: Array
+    value: Array
+    grad: Array
+    acceptance: Array
+    step_size: Array
+
+
+def langevin_step(density: ValueAndGrad, state: Langevin, key: Array) -> Langevin:
+    """One Metropolis-adjusted Langevin step, x' = x + eps grad + sqrt(2 eps) noise, at the state's step size.
+
+    It leaves exp(log density) invariant whatever the step size. A proposal whose density is not finite is refused.
+    """
+    key_noise, key_accept = jax.random.split(key)
+    noise = jax.random.normal(key_noise, state.x.shape, state.x.dtype)
+    eps, root = state.step_size, jnp.sqrt(2 * state.step_size)
+    proposal = state.x + eps * state.grad + root * noise
+    value, grad = density(proposal)
+    back = noise + eps / root * (state.grad + grad)  # the noise of the way back, with its sign turned
+    ratio = value - state.value + 0.5 * (jnp.sum(noise * noise, axis=1) - jnp.sum(back * back, axis=1))
+    ratio = jnp.where(jnp.isfinite(state.value), ratio, jnp.inf)  # from density zero any finite one is an improvement
+    accepted = jnp.log(jax.random.uniform(key_accept, ratio.shape, ratio.dtype)) < ratio  # never true of NaN
+    accepted = accepted & jnp.isfinite(value) & jnp.isfinite(grad).all(axis=1)
+    return Langevin(
+        jnp.where(accepted[:, None], proposal, state.x),
+        jnp.where(accepted, value, state.value),
+        jnp.where(accepted[:, None], grad, state.grad),
+        jnp.mean(accepted.astype(state.x.dtype)),
+        eps,
+    )
+
+
+def adapted(state: Langevin, rate: float = 0.3) -> Langevin:
+    """The state with its step size moved so that the acceptance approaches 0.574, the best in many dimensions.
+
+    The new step size depends on all particles together; its bias falls as 1/n.
+    """
+    return state._replace(step_size=state.step_size * jnp.exp(rate * (state.acceptance - _ACCEPTANCE)))
 
 
 class Moved(NamedTuple):
@@ -44,26 +98,12 @@ def mala(key: Array, log_density: Callable[[Array], Array], x: Array, step: Arra
     """
     evaluate = jax.vmap(jax.value_and_grad(log_density))
 
-    def log_kernel(to: Array, origin: Array, grad: Array, h: Array) -> Array:
-        return -jnp.sum((to - origin - h * grad) ** 2, axis=1) / (4 * h)
-
-    def move(carry: tuple[Array, Array, Array, Array], key: Array) -> Any:
-        x, value, grad, h = carry
-        key_noise, key_accept = jax.random.split(key)
-        to = x + h * grad + jnp.sqrt(2 * h) * jax.random.normal(key_noise, x.shape, x.dtype)
-        value_to, grad_to = evaluate(to)
-        ratio = value_to - value + log_kernel(x, to, grad_to, h) - log_kernel(to, x, grad, h)
-        finite = jnp.isfinite(value_to) & jnp.isfinite(grad_to).all(axis=1)
-        # From a place of density zero any finite one is an improvement.
-        ratio = jnp.where(jnp.isfinite(value) & jnp.isfinite(grad).all(axis=1), ratio, jnp.inf)
-        accepted = finite & (jnp.log(jax.random.uniform(key_accept, ratio.shape, x.dtype)) < ratio)
-        keep = accepted[:, None]
-        rate = jnp.mean(accepted.astype(x.dtype))
-        after = jnp.where(keep, to, x), jnp.where(accepted, value_to, value), jnp.where(keep, grad_to, grad)
-        h = h * jnp.exp(rate - _ACCEPTANCE)
-        return (*after, h), (rate, jnp.min(after[0], axis=0), jnp.max(after[0], axis=0))
+    def move(state: Langevin, key: Array) -> tuple[Langevin, tuple[Array, Array, Array]]:
+        after = langevin_step(evaluate, state, key)
+        return adapted(after, 1.0), (after.acceptance, jnp.min(after.x, axis=0), jnp.max(after.x, axis=0))
 
     value, grad = evaluate(x)
-    start = (x, value, jnp.where(jnp.isfinite(grad), grad, 0), jnp.asarray(step, x.dtype))
-    (x, _, _, step), (rates, low, high) = jax.lax.scan(move, start, jax.random.split(key, moves))
-    return Moved(x, step, jnp.mean(rates), jnp.min(low, axis=0), jnp.max(high, axis=0))
+    one = jnp.ones((), x.dtype)
+    start = Langevin(x, value, jnp.where(jnp.isfinite(grad), grad, 0), one, jnp.asarray(step, x.dtype))
+    end, (rates, low, high) = jax.lax.scan(move, start, jax.random.split(key, moves))
+    return Moved(end.x, end.step_size, jnp.mean(rates), jnp.min(low, axis=0), jnp.max(high, axis=0))

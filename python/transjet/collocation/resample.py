@@ -31,12 +31,23 @@ def tempered(log_w: Array, least_ess: float) -> Array:
     return jnp.where(ess(one) >= least_ess, one, gamma) * log_w
 
 
+def picked(log_w: Array, shares: Array) -> Array:
+    """Indices of the particles that stand at `shares` in [0, 1) of their cumulated weights.
+
+    Weights are exp(log_w (m,)); if none is finite and positive, all particles count alike. One of weight zero is never
+    picked.
+    """
+    top = jnp.max(log_w)
+    w = jnp.where(jnp.isfinite(top), jnp.exp(log_w - jnp.where(jnp.isfinite(top), top, 0)), 1.0)
+    total = jnp.cumsum(w)
+    # "right": a particle of weight zero holds an empty interval.
+    last = jnp.max(jnp.where(w > 0, jnp.arange(w.shape[0]), 0))
+    return jnp.minimum(jnp.searchsorted(total, shares * total[-1], side="right"), last)
+
+
 def systematic(key: Array, log_w: Array, n: int) -> Array:
     """Indices (n,) of particles drawn by their log weights (m,), with one random number for all.
 
     A particle of share s comes n s times, rounded up or down at random so that the mean is n s.
     """
-    w = jnp.exp(log_w - jnp.max(log_w))
-    steps = (jnp.arange(n, dtype=w.dtype) + jax.random.uniform(key, (), w.dtype)) / max(1, n)
-    total = jnp.cumsum(w)
-    return jnp.clip(jnp.searchsorted(total / total[-1], steps), 0, w.shape[0] - 1)
+    return picked(log_w, (jnp.arange(n, dtype=log_w.dtype) + jax.random.uniform(key, (), log_w.dtype)) / max(1, n))

@@ -1,11 +1,11 @@
 """Transport of particles by the learned drift."""
 
+from transjet.collocation.mala import Langevin
 from transjet.transport.adaptive import adaptive_transport
 from transjet.transport.correction import (
     RESAMPLINGS,
     UNWEIGHTINGS,
     Chain,
-    Langevin,
     Unweighted,
     independence_chain,
     integrated_autocorrelation,

@@ -9,23 +9,21 @@ samples one after the other as proposals of a chain whose stationary density is 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from transjet.collocation.mala import Langevin, ValueAndGrad, adapted, langevin_step
+from transjet.collocation.resample import picked, systematic
 from transjet.errors import ConfigError, ShapeError, TargetError
 from transjet.transport.sampling import WeightedSamples
 
 Array = jax.Array
-ValueAndGrad = Callable[[Array], tuple[Array, Array]]
-"""`x (n, d) -> (log density (n,), gradient (n, d))`, the log density up to a constant."""
 
 RESAMPLINGS = ("systematic", "multinomial")
 UNWEIGHTINGS = (*RESAMPLINGS, "independence-mh")
-_BEST_ACCEPTANCE = 0.574  # of Metropolis-adjusted Langevin steps in many dimensions (Roberts and Rosenthal 1998)
 
 
 def log_mean_weight(log_weights: Array) -> Array:
@@ -68,65 +66,9 @@ def resample_indices(key: Array, log_weights: Array, kind: str = "systematic") -
     if log_weights.ndim != 1 or log_weights.shape[0] < 1:
         raise ShapeError(f"resampling: log_weights: expected shape (n,), n >= 1; got {log_weights.shape}")
     n, clean = log_weights.shape[0], lost_as_zero(log_weights)
-    top = jnp.max(clean)
-    w = jnp.where(jnp.isfinite(top), jnp.exp(clean - jnp.where(jnp.isfinite(top), top, 0)), 1.0)
-    cumulated = jnp.cumsum(w)
     if kind == "systematic":
-        position = (jnp.arange(n, dtype=w.dtype) + jax.random.uniform(key, (), w.dtype)) / n
-    else:
-        position = jax.random.uniform(key, (n,), w.dtype)
-    # "right": a particle of weight zero holds an empty interval and is never chosen.
-    last = jnp.max(jnp.where(w > 0, jnp.arange(n), 0))
-    return jnp.minimum(jnp.searchsorted(cumulated, position * cumulated[-1], side="right"), last)
-
-
-class Langevin(NamedTuple):
-    """Particles after Langevin steps.
-
-    Attributes:
-        x: positions, (n, d).
-        value: log density there, up to its constant, (n,).
-        grad: its gradient, (n, d).
-        acceptance: share of accepted proposals, scalar.
-        step_size: the last one, scalar.
-    """
-
-    x: Array
-    value: Array
-    grad: Array
-    acceptance: Array
-    step_size: Array
-
-
-def langevin_step(density: ValueAndGrad, state: Langevin, key: Array) -> Langevin:
-    """One Metropolis-adjusted Langevin step, x' = x + eps grad + sqrt(2 eps) noise, at the state's step size.
-
-    It leaves exp(log density) invariant whatever the step size. A proposal whose density is not finite is refused.
-    """
-    key_noise, key_accept = jax.random.split(key)
-    noise = jax.random.normal(key_noise, state.x.shape, state.x.dtype)
-    eps, root = state.step_size, jnp.sqrt(2 * state.step_size)
-    proposal = state.x + eps * state.grad + root * noise
-    value, grad = density(proposal)
-    back = noise + eps / root * (state.grad + grad)  # the noise of the way back, with its sign turned
-    ratio = value - state.value + 0.5 * (jnp.sum(noise * noise, axis=1) - jnp.sum(back * back, axis=1))
-    accepted = jnp.log(jax.random.uniform(key_accept, ratio.shape, ratio.dtype)) < ratio  # never true of NaN
-    accepted = accepted & jnp.isfinite(value) & jnp.isfinite(grad).all(axis=1)
-    return Langevin(
-        jnp.where(accepted[:, None], proposal, state.x),
-        jnp.where(accepted, value, state.value),
-        jnp.where(accepted[:, None], grad, state.grad),
-        jnp.mean(accepted.astype(state.x.dtype)),
-        eps,
-    )
-
-
-def adapted(state: Langevin, rate: float = 0.3) -> Langevin:
-    """The state with its step size moved so that the acceptance approaches 0.574, the best in many dimensions.
-
-    The new step size depends on all particles together; its bias falls as 1/n.
-    """
-    return state._replace(step_size=state.step_size * jnp.exp(rate * (state.acceptance - _BEST_ACCEPTANCE)))
+        return systematic(key, clean, n)
+    return picked(clean, jax.random.uniform(key, (n,), clean.dtype))
 
 
 def langevin(

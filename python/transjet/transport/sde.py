@@ -22,14 +22,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from transjet.collocation.mala import Langevin, adapted, langevin_step
 from transjet.errors import ConfigError
 from transjet.paths import GaussianPrior
 from transjet.transport.correction import (
     RESAMPLINGS,
-    Langevin,
-    adapted,
     langevin,
-    langevin_step,
     log_mean_weight,
     lost_as_zero,
     relative_ess,
