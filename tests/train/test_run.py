@@ -139,6 +139,52 @@ def test_rejections_with_successes_between_do_not() -> None:
     assert run(Counter(rejected=(1, 2, 4, 5, 7, 8)), State(), patience=3).status == "finished"
 
 
+# --- ahead of the records ---
+
+
+class Log(Counter):
+    """Counts, and notes what it is asked for."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.log: list[str] = []
+
+    def step(self, state: State) -> tuple[State, StepInfo]:
+        self.log.append(f"step {state.iteration + 1}")
+        return super().step(state)
+
+    def evaluate(self, state: State) -> tuple[State, dict[str, float]]:
+        self.log.append(f"score {state.iteration}")
+        return super().evaluate(state)
+
+
+def test_a_step_is_under_way_when_the_one_before_is_reported() -> None:
+    made = Log()
+    run(made, State(), iterations=5, score_every=3, on_record=lambda r, _: made.log.append(f"record {r.iteration}"))
+    before, after = made.log[:7], made.log[7:]
+    assert before == ["step 1", "step 2", "record 1", "step 3", "record 2", "score 3", "record 3"]
+    assert after == ["step 4", "step 5", "record 4", "score 5", "record 5"]
+
+
+def test_a_step_that_cannot_be_taken_does_not_cost_the_one_before() -> None:
+    class Broken(Counter):
+        def step(self, state: State) -> tuple[State, StepInfo]:
+            if state.iteration == 3:
+                raise ZeroDivisionError
+            return super().step(state)
+
+    saved: list[Any] = []
+    records: list[Any] = []
+    with pytest.raises(ZeroDivisionError):
+        run(
+            Broken(),
+            State(),
+            on_record=lambda record, _: records.append(record.iteration),
+            on_checkpoint=lambda state, seconds: saved.append(state.iteration),
+        )
+    assert (records, saved) == ([1, 2, 3], [3])
+
+
 # --- Ctrl-C ---
 
 

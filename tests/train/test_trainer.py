@@ -17,7 +17,7 @@ from transjet.collocation import GaussianCloud, Mixture, Trajectories, UniformBo
 from transjet.equations import continuity
 from transjet.errors import ConfigError, TrainingError
 from transjet.models import MLP
-from transjet.optim import DualGaussNewton, FirstOrder, Outcome, PrimalGaussNewton, adam
+from transjet.optim import DualGaussNewton, FirstOrder, Outcome, PrimalGaussNewton, StepInfo, adam
 from transjet.paths import BoundaryPath, GaussianPrior
 from transjet.train import Phase, Trainer, TrainState, run
 
@@ -197,6 +197,53 @@ def test_memory_does_not_grow(trainer: Trainer, start: TrainState) -> None:
         state, info = trainer.step(state)
     assert live() <= before
     assert np.isfinite(info.loss)
+
+
+# --- nothing waits for the device ---
+
+READS = ("__array__", "__bool__", "__float__", "__index__", "__int__", "__iter__", "__len__", "item", "tolist")
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the ways in which numbers of arrays reach the host, as they are used."""
+    seen: list[str] = []
+    kind = type(jnp.zeros(()))
+
+    def counted(name: str, method: Any) -> Any:
+        return lambda *args, **options: (seen.append(name), method(*args, **options))[1]
+
+    for name in READS:
+        monkeypatch.setattr(kind, name, counted(name, getattr(kind, name)))
+    return seen
+
+
+def test_steps_read_nothing_from_the_device(trainer: Trainer, start: TrainState, reads: list[str]) -> None:
+    run(trainer, start, iterations=6)  # compiled
+    resumed = through_the_host(start)
+    assert "__array__" in reads, "a checkpoint is read"
+    reads.clear()
+    state = start
+    for _ in range(6):
+        state, info = trainer.step(state)
+    assert reads == []
+    state, _ = trainer.step(resumed)
+    assert reads == ["__int__"], "an iteration that came from elsewhere, once"
+    trainer.step(state)
+    assert len(reads) == 1
+    float(info.loss)
+    assert reads[1:] == ["__float__"]
+
+
+def test_a_run_reads_a_step_once_the_next_one_is_under_way(
+    trainer: Trainer, start: TrainState, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = Trainer.step
+    monkeypatch.setattr(Trainer, "step", lambda self, state: (reads.append("step"), take(self, state))[1])
+    run(trainer, start, iterations=3, score_every=9, on_record=lambda *_: reads.append("record"))
+    numbers = len(StepInfo._fields) + 1  # and the streak
+    order = ["step", "step", *["__array__"] * numbers, "record", "step", *["__array__"] * numbers, "record"]
+    assert reads[: len(order)] == order
 
 
 # --- scores and the best parameters ---

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+import jax
+
 from transjet.errors import ConfigError, TrainingError
 from transjet.optim import Outcome, StepInfo
 from transjet.train.plan import Stretch, locate
@@ -116,6 +118,14 @@ def _check_count(name: str, value: Any, least: int) -> None:
         raise ConfigError(f"run: {name}: expected a whole number of at least {least}; got {value!r}")
 
 
+def _ahead(trainer: Trains, state: TrainState) -> tuple[Any, BaseException | None]:
+    """The next step, which the device takes while the host reads the one before; or why there is none."""
+    try:
+        return trainer.step(state), None
+    except (Exception, KeyboardInterrupt) as error:
+        return None, error
+
+
 def run(
     trainer: Trains,
     state: TrainState,
@@ -131,6 +141,9 @@ def run(
     patience: int = _PATIENCE,
 ) -> RunResult:
     """Train until the plan's end, or up to a given iteration.
+
+    The figures of a step are read when the next one is on its way to the device, except before a score. A step that
+    was begun and is not wanted any more, as training ended at the one before, leaves no trace.
 
     Args:
         trainer: takes the steps.
@@ -163,14 +176,20 @@ def run(
     status = "finished"
     save = on_checkpoint or (lambda state, seconds: None)
     done = int(state.iteration)
+    begun: Any = None  # the step after `state`, if it is on its way
+    trouble: BaseException | None = None  # why it could not be begun
     try:
         while done < end:
-            new, info = trainer.step(state)
+            new, info = begun or trainer.step(state)
             done += 1
+            begun = None
             scores: dict[str, float] = {}
             if done % score_every == 0 or done == end:
                 new, scores = trainer.evaluate(new)
-            # These two wait for the device, where Ctrl-C strikes most likely; only then does the step count.
+            else:
+                begun, trouble = _ahead(trainer, new)
+            # This waits for the device, where Ctrl-C strikes most likely; only then does the step count.
+            info, streak = jax.device_get((info, new.streak))
             record, outcome = _record(done, time.perf_counter() - began, info, scores), Outcome(int(info.outcome))
             state = new
             history.append(record)
@@ -180,8 +199,10 @@ def run(
                 on_record(record, trainer.plan[locate(trainer.plan, done - 1)[0]].name)
             if scores and on_scores:
                 on_scores(state, record, scores)
-            if int(state.streak) >= patience:
+            if int(streak) >= patience:
                 raise _give_up(state, outcome)
+            if trouble:
+                raise trouble
             if done % checkpoint_every == 0 and done < end:
                 save(state, time.perf_counter() - began)
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from transjet.collocation import Collocation
 from transjet.equations import Batch, Equation, Params
@@ -31,7 +32,8 @@ class TrainState(NamedTuple):
         optimisers: one optimiser state per phase.
         caches: one collocation cache per phase.
         key: the run's random key; every step derives its own from it.
-        iteration: steps taken, int32 scalar.
+        iteration: steps taken, int32 scalar. On the host in what a `Trainer` returns: it decides which phase comes
+            next, and reading it from a device would wait for the step before.
         rejected: steps rejected so far, int32 scalar.
         streak: rejected steps in a row, int32 scalar.
         best_params: parameters with the best score so far; the current ones before the first evaluation.
@@ -45,7 +47,7 @@ class TrainState(NamedTuple):
     optimisers: tuple[Any, ...]
     caches: tuple[Any, ...]
     key: Array
-    iteration: Array
+    iteration: Any
     rejected: Array
     streak: Array
     best_params: Params
@@ -119,14 +121,21 @@ class Trainer:
         worst = jnp.asarray(-jnp.inf, jnp.float32)
         average = params if self.average else ()
         weights = self.balance.init(self.equation, self.dtype) if self.balance else ()
-        return TrainState(params, optimisers, caches, key_run, zero, zero, zero, params, worst, average, weights)
+        start = np.int32(0)
+        return TrainState(params, optimisers, caches, key_run, start, zero, zero, params, worst, average, weights)
 
     def step(self, state: TrainState) -> tuple[TrainState, StepInfo]:
-        """One step of the phase that the state's iteration falls into."""
-        index, done = locate(self.plan, int(state.iteration))
+        """One step of the phase that the state's iteration falls into.
+
+        It does not wait for the device. Only an iteration that is there, as in a state from elsewhere, is read.
+        """
+        iteration = int(state.iteration)
+        index, done = locate(self.plan, iteration)
         phase = self.plan[index]
-        progress = jnp.asarray(min(1.0, done / phase.iterations), jnp.float32)
-        return self._jit("step", index)(state, progress, jnp.asarray(done % phase.refresh == 0))
+        progress, refresh = np.float32(min(1.0, done / phase.iterations)), np.bool_(done % phase.refresh == 0)
+        on_device, *when = jax.device_put((np.int32(iteration), progress, refresh))
+        new, info = self._jit("step", index)(state._replace(iteration=on_device), *when)
+        return new._replace(iteration=np.int32(iteration + 1)), info
 
     def evaluate(self, state: TrainState) -> tuple[TrainState, dict[str, float]]:
         """Score the parameters on fresh samples and keep them if they are the best so far."""
@@ -199,7 +208,6 @@ class Trainer:
             best_params=where(jnp.isneginf(state.best_score), scored, state.best_params),
             optimisers=(*state.optimisers[:index], optimiser, *state.optimisers[index + 1 :]),
             caches=(*state.caches[:index], cache, *state.caches[index + 1 :]),
-            iteration=state.iteration + 1,
             rejected=state.rejected + failed,
             streak=(state.streak + 1) * failed,
         )
