@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 
 import jax
@@ -78,6 +79,21 @@ def test_a_backend_asked_for_by_name_runs_or_raises(backend: str, options: dict,
         BackendError, match=rf"backend='{backend}' cannot run some_op \({role}\) on \w+: {reason}\. Use"
     ):
         select.choose(request(**options), backend)
+
+
+def test_a_backend_of_gpus_leaves_operations_that_are_not_its_own_to_the_reference() -> None:
+    other = dataclasses.replace(request(platform="cuda"), op="other_op")
+    choice = select.choose(other, "cuda")
+    assert (choice.backend, choice.kernel) == ("xla", None)
+    assert choice.reasons == {"cuda": "has no kernel for other_op (forward)", "xla": "chosen: pure JAX reference"}
+    for backend, changed, reason in (
+        ("cuda", {"platform": "cpu"}, "runs on cuda, this is compiled for cpu"),
+        ("triton", {}, "no triton"),
+        ("cpu", {"platform": "cpu"}, "has no kernel for other_op"),
+        ("cuda", {"op": "some_op", "role": "tangent"}, r"has no kernel for some_op \(tangent\)"),
+    ):
+        with pytest.raises(BackendError, match=reason):
+            select.choose(dataclasses.replace(other, **changed), backend)
 
 
 def test_a_choice_prints_one_line_per_backend() -> None:

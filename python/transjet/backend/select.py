@@ -9,10 +9,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from transjet.backend import precision, rates
-from transjet.backend.registry import BACKENDS, PLATFORMS, Kernel, Request, availability, kernel
+from transjet.backend.registry import BACKENDS, PLATFORMS, Kernel, Request, availability, kernel, kernels
 from transjet.errors import BackendError
 
 ENVIRONMENT_VARIABLE = "TRANSJET_BACKEND"
+PARTIAL = ("cuda", "triton")
+"""Backends that serve some operations and leave the others to the reference, also when asked for by name: whole steps
+and runs have operations of either kind."""
 _override: ContextVar[str | None] = ContextVar("transjet_backend", default=None)
 
 
@@ -49,6 +52,8 @@ def check_name(name: str) -> str:
 @contextlib.contextmanager
 def use_backend(name: str) -> Iterator[None]:
     """Within the block, calls with backend="auto" use `name`; a function already compiled by jit keeps its own.
+
+    Operations that "cuda" and "triton" have no kernels for at all, such as `ode_transport`, are the reference's.
 
     Args:
         name: "auto", "cuda", "triton", "cpu" or "xla".
@@ -94,12 +99,19 @@ def _obstacle(name: str, request: Request) -> tuple[Kernel | None, str | None]:
     return found, precision.obstacle(name, request.precision) or found.refuses(request)
 
 
+def _left_to_the_reference(name: str, request: Request) -> bool:
+    """Whether a backend that can run here has nothing to do with the operation."""
+    if name not in PARTIAL or request.platform not in PLATFORMS[name] or not availability(name).available:
+        return False
+    return not any((row.op, row.backend) == (request.op, name) for row in kernels())
+
+
 def choose(request: Request, backend: str) -> Choice:
     """Pick the backend that serves `request`.
 
     Args:
         request: what is about to run.
-        backend: "auto" takes the first that can; a name takes that one or raises.
+        backend: "auto" takes the first that can; a name takes that one or raises, see `PARTIAL` for the exception.
 
     Returns:
         The choice, with a reason for every backend looked at.
@@ -107,7 +119,9 @@ def choose(request: Request, backend: str) -> Choice:
     Raises:
         BackendError: a backend asked for by name cannot serve the request; the message gives the reason.
     """
-    names = BACKENDS if backend == "auto" else (backend,)
+    names: tuple[str, ...] = BACKENDS if backend == "auto" else (backend,)
+    if _left_to_the_reference(backend, request):
+        names = (backend, "xla")
     found = {name: _obstacle(name, request) for name in names}
     able = [name for name in names if found[name][1] is None]
     if not able:
