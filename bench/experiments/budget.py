@@ -5,6 +5,7 @@ They hardly depend on what else the machine does. Rows run on one core, so that 
 """
 
 import dataclasses
+import statistics
 import time
 from typing import Any, NamedTuple
 
@@ -12,17 +13,15 @@ from experiments.base import sampler_of
 
 
 class Ready(NamedTuple):
-    """A sampler whose plan fills its budget.
+    """A sampler whose plan fills its budget, all that training needs compiled.
 
     Attributes:
         sampler: to be trained.
         spent: seconds of the budget that are spent already, on compilation.
-        compiling: seconds that compilation takes, whether spent already or not.
     """
 
     sampler: Any
     spent: float
-    compiling: float
 
 
 def _timed(call):
@@ -41,12 +40,12 @@ def _phase_costs(trainer, state, refresh):
     """Seconds of compilation, and of a step on average, for the phase that `state.iteration` falls into."""
     first, _ = _timed(lambda: _step(trainer, state))
     refreshing, moved = _timed(lambda: _step(trainer, state))
-    moved = moved._replace(iteration=state.iteration + 1)
-    times = []
-    for _ in range(3):
-        took, moved = _timed(lambda at=moved: _step(trainer, at))
-        times.append(took)
-    plain = sum(times) / 3
+    moved, plain = moved._replace(iteration=state.iteration + 1), []
+    while len(plain) < 3 or sum(plain) < 1.0:  # single steps of some milliseconds scatter
+        took, stepped = _timed(lambda at=moved: _step(trainer, at))
+        moved = stepped._replace(iteration=moved.iteration)  # stays between two refreshes
+        plain.append(took)
+    plain = statistics.median(plain)
     step = plain + max(0.0, refreshing - plain) / refresh
     return max(0.0, first - refreshing), step
 
@@ -85,7 +84,7 @@ def prepare(arm, quick=False):
 
     sampler = sampler_of(arm, quick)
     if arm.seconds is None or quick:
-        return Ready(sampler, 0.0, 0.0)
+        return Ready(sampler, 0.0)
     compiling, steps, score = _costs(sampler)
     counts, config = _iterations(arm, sampler, compiling, steps, score), sampler.config
     if config.method != "pde":
@@ -93,11 +92,13 @@ def prepare(arm, quick=False):
     else:
         config = RunConfig.from_dict({"plan": [{"iterations": n} for n in counts]}, config)
     if config.method != "pde" or any(phase.optimiser == "adam" for phase in config.plan):
-        return Ready(Sampler(sampler.target, config), 0.0, compiling)  # the learning rate's schedule is compiled in
+        sampler = Sampler(sampler.target, config)
+        _costs(sampler)  # compiled anew, as the learning rate's schedule is a constant; that counts once
+        return Ready(sampler, compiling)
     # Nothing compiled depends on the number of iterations here: the copy keeps what is compiled.
     plan = tuple(dataclasses.replace(p, iterations=n) for p, n in zip(sampler.trainer.plan, counts, strict=True))
     sampler.config, sampler.trainer = config, dataclasses.replace(sampler.trainer, plan=plan)
-    return Ready(sampler, compiling, compiling)
+    return Ready(sampler, compiling)
 
 
 class _OutOfTime(KeyboardInterrupt):

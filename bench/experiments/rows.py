@@ -41,7 +41,7 @@ def _marks(ready, seconds, checkpoints, quick):
     shares = [(i + 1) / checkpoints for i in range(checkpoints)]
     if seconds is None or quick:
         return [(n, None) for n in sorted({max(1, round(end * share)) for share in shares})]
-    return [(end, ready.compiling + (seconds - ready.compiling) * share) for share in shares]
+    return [(end, ready.spent + (seconds - ready.spent) * share) for share in shares]
 
 
 def _point(state, spent, record):
@@ -71,7 +71,7 @@ def run(arm, seed, quick=False, checkpoints=4, after=None, start=None, ready=Non
 
     from transjet.errors import TrainingError
 
-    sampler, spent, _ = ready = ready or prepare(arm, quick)
+    sampler, spent = ready = ready or prepare(arm, quick)
     state, curve, row = sampler.init(jax.random.key(seed)), [], {}
     began, judging = time.process_time(), 0.0
     if start is not None:
