@@ -14,6 +14,7 @@ using Stream = void*;  // CUstream, as XLA hands it over
 
 constexpr int kMaxDynamicSharedMemory = 8;  // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 constexpr int kCaptureRelaxed = 2;          // CU_STREAM_CAPTURE_MODE_RELAXED
+constexpr Status kNoMemory = 2;             // CUDA_ERROR_OUT_OF_MEMORY
 constexpr Status kNoBinaryForDevice = 209;  // CUDA_ERROR_NO_BINARY_FOR_GPU
 
 // Names another library to open in the driver's place: the tests have one that needs no GPU.

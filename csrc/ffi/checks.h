@@ -4,6 +4,7 @@
 #include <exception>
 #include <new>
 #include <sstream>
+#include <string>
 #include <string_view>
 
 #include "core/span.h"
@@ -22,14 +23,18 @@ xf::Error mismatch(std::string_view op, std::string_view operand, std::string_vi
   return xf::Error::InvalidArgument(text.str());
 }
 
+// What every handler answers where memory of the host or of a device is not to be had.
+inline xf::Error out_of_memory(const std::string& text) {
+  return xf::Error(xf::ErrorCode::kResourceExhausted, text);
+}
+
 // Runs a kernel; no exception may pass into XLA.
 template <typename Body>
 xf::Error guarded(std::string_view op, Body&& body) {
   try {
     return body();
   } catch (const std::bad_alloc&) {
-    return xf::Error(xf::ErrorCode::kResourceExhausted,
-                     std::string(op) + ": not enough memory for the workspace");
+    return out_of_memory(std::string(op) + ": out of memory for its workspace, on the host");
   } catch (const std::exception& error) {
     return xf::Error::Internal(std::string(op) + ": " + error.what());
   }

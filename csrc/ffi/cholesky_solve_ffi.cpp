@@ -28,9 +28,7 @@ xf::Error solve(Reader& reader, Pool& pool) {
 xf::Error handler(xf::RemainingArgs arguments, xf::RemainingRets results, xf::ThreadPool threads) {
   Reader reader(kOp, arguments, results);
   XlaPool pool(threads);
-  return guarded(kOp, [&] {
-    return reader.dtype() == xf::F64 ? solve<double>(reader, pool) : solve<float>(reader, pool);
-  });
+  return in_its_type(reader, [&](auto zero) { return solve<decltype(zero)>(reader, pool); });
 }
 
 }  // namespace

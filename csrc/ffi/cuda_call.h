@@ -36,8 +36,7 @@ xf::Error enqueue(Reader& reader, const Call& call, const CudaSettings& settings
   const int code = cuda::enqueue_on(call, options, memory, settings.stream);
   if (code == 0) return xf::Error::Success();
   const std::string text = op + ": its kernels cannot be launched: " + cuda::words_of(code);
-  return code == cuda::kOutOfMemory ? xf::Error(xf::ErrorCode::kResourceExhausted, text)
-                                    : xf::Error::Internal(text);
+  return code == cuda::kOutOfMemory ? out_of_memory(text) : xf::Error::Internal(text);
 }
 
 }  // namespace transjet::ffi

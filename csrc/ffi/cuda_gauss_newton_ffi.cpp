@@ -7,28 +7,15 @@
 namespace transjet::ffi {
 namespace {
 
-constexpr std::string_view kOp = "transjet_gauss_newton";
-
-template <typename T>
-xf::Error gauss_newton(Reader& reader, const std::vector<JetSettings>& jets, const ProductOptions& options,
-                       const CudaSettings& settings) {
-  const ProductOperands<T> operands(reader, jets, options, Memory::kDevice);
-  if (!reader.ok()) return reader.finish();
-  return enqueue(reader, operands.call(nullptr), settings);
-}
-
 xf::Error gauss_newton_on_cuda(xf::RemainingArgs arguments, xf::RemainingRets results, void* stream,
                                std::string_view jets, std::string_view activations,
                                std::string_view directions, std::int64_t vectors, bool weighted, bool shifted,
                                std::string_view precision, std::int64_t workspace) {
-  Reader reader(kOp, arguments, results);
-  const std::vector<JetSettings> of_terms = term_settings(reader, jets, activations, directions);
-  const ProductOptions options{vectors, weighted, shifted, 0};
+  Reader reader("transjet_gauss_newton", arguments, results);
   const CudaSettings settings{stream, precision, workspace};
-  return guarded(kOp, [&] {
-    if (reader.dtype() == xf::F64) return gauss_newton<double>(reader, of_terms, options, settings);
-    return gauss_newton<float>(reader, of_terms, options, settings);
-  });
+  return with_product_operands(
+      reader, {jets, activations, directions}, {vectors, weighted, shifted, 0}, Memory::kDevice,
+      [&](const auto& operands) { return enqueue(reader, operands.call(nullptr), settings); });
 }
 
 }  // namespace

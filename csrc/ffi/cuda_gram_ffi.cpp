@@ -7,29 +7,13 @@
 namespace transjet::ffi {
 namespace {
 
-constexpr std::string_view kOp = "transjet_gram";
-
-template <typename T, typename R>
-xf::Error gram(Reader& reader, const std::vector<JetSettings>& jets, const CudaSettings& settings) {
-  const TermOperands<T> operands(reader, jets);
-  const auto n = static_cast<std::int64_t>(operands.points());
-  R* result = reader.result<R>("the Gram matrix", {n, n});
-  if (!reader.ok()) return reader.finish();
-  return enqueue(reader, cpu::GramCall<T, R>{operands.count(), operands.terms(), result}, settings);
-}
-
-// `precise`: the result is float64 whatever the operands are.
 xf::Error gram_on_cuda(xf::RemainingArgs arguments, xf::RemainingRets results, void* stream,
                        std::string_view jets, std::string_view activations, std::string_view directions,
                        bool precise, std::string_view precision, std::int64_t workspace) {
-  Reader reader(kOp, arguments, results);
-  const std::vector<JetSettings> of_terms = term_settings(reader, jets, activations, directions);
+  Reader reader("transjet_gram", arguments, results);
   const CudaSettings settings{stream, precision, workspace};
-  return guarded(kOp, [&] {
-    if (reader.dtype() == xf::F64) return gram<double, double>(reader, of_terms, settings);
-    return precise ? gram<float, double>(reader, of_terms, settings)
-                   : gram<float, float>(reader, of_terms, settings);
-  });
+  return with_gram_call(reader, {jets, activations, directions}, precise,
+                        [&](const auto& call) { return enqueue(reader, call, settings); });
 }
 
 }  // namespace

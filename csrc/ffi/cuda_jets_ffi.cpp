@@ -2,54 +2,30 @@
 // device's memory, and a workspace as the last result.
 #include "ffi/cuda_call.h"
 #include "ffi/handlers.h"
-#include "ffi/jet_operands.h"
+#include "ffi/jet_roles.h"
 
 namespace transjet::ffi {
 namespace {
 
-template <typename T>
-xf::Error forward(Reader& reader, const JetSettings& jet, const CudaSettings& settings) {
-  const JetOperands<T> operands(reader, jet);
-  return enqueue(reader, cpu::ForwardCall<T>{operands.problem(), operands.write_fields(reader)}, settings);
-}
-
-template <typename T>
-xf::Error tangent(Reader& reader, const JetSettings& jet, const CudaSettings& settings) {
-  const JetOperands<T> operands(reader, jet);
-  const ParameterSets<const T> vector = operands.read_parameters(reader, 0);
-  const cpu::TangentCall<T> call{operands.problem(), vector[0], operands.write_fields(reader)};
-  return enqueue(reader, call, settings);
-}
-
-template <typename T>
-xf::Error cotangent(Reader& reader, const JetSettings& jet, const CudaSettings& settings) {
-  const JetOperands<T> operands(reader, jet);
-  const Fields<const T> fields = operands.read_fields(reader);
-  const ParameterSets<T> gradient = operands.write_parameters(reader, 0, Memory::kDevice);
-  return enqueue(reader, cpu::CotangentCall<T>{operands.problem(), fields, gradient[0]}, settings);
-}
-
-using Role = xf::Error (*)(Reader&, const JetSettings&, const CudaSettings&);
-
-xf::Error in_role(std::string_view op, Role single, Role twice, xf::RemainingArgs arguments,
+template <typename Role>
+xf::Error on_cuda(std::string_view op, const Role& role, xf::RemainingArgs arguments,
                   xf::RemainingRets results, const JetSettings& jet, const CudaSettings& settings) {
   Reader reader(op, arguments, results);
-  return guarded(op, [&] {
-    return reader.dtype() == xf::F64 ? twice(reader, jet, settings) : single(reader, jet, settings);
-  });
+  return with_jet_call(reader, role, jet, Memory::kDevice,
+                       [&](const auto& call) { return enqueue(reader, call, settings); });
 }
 
-#define TRANSJET_ROLE(role)                                                                                \
+#define TRANSJET_ROLE(role, Role)                                                                          \
   xf::Error role##_on_cuda(xf::RemainingArgs arguments, xf::RemainingRets results, void* stream,           \
                            std::string_view jet, std::string_view activation, std::string_view directions, \
                            std::string_view precision, std::int64_t workspace) {                           \
-    return in_role("transjet_jet_" #role, role<float>, role<double>, arguments, results,                   \
-                   {jet, activation, directions}, {stream, precision, workspace});                         \
+    return on_cuda("transjet_jet_" #role, Role{}, arguments, results, {jet, activation, directions},       \
+                   {stream, precision, workspace});                                                        \
   }
 
-TRANSJET_ROLE(forward)
-TRANSJET_ROLE(tangent)
-TRANSJET_ROLE(cotangent)
+TRANSJET_ROLE(forward, Forward)
+TRANSJET_ROLE(tangent, Tangent)
+TRANSJET_ROLE(cotangent, Cotangent)
 
 auto binding() {
   return xf::Ffi::Bind()

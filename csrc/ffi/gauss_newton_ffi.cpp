@@ -11,8 +11,6 @@
 namespace transjet::ffi {
 namespace {
 
-constexpr std::string_view kOp = "transjet_gauss_newton", kFactorsOp = "transjet_jacobian_factors";
-
 // What the header of kept factors begins with. Kernels want their memory aligned to a vector; a buffer that
 // is not, or that some other build has made, holds no factors and is passed over.
 struct Seal {
@@ -50,22 +48,19 @@ xf::Error factors(Reader& reader, const std::vector<JetSettings>& settings, std:
 xf::Error factors_handler(xf::RemainingArgs arguments, xf::RemainingRets results, xf::ThreadPool threads,
                           std::string_view jets, std::string_view activations, std::string_view directions,
                           std::int64_t factor_bytes) {
-  Reader reader(kFactorsOp, arguments, results);
-  const std::vector<JetSettings> settings = term_settings(reader, jets, activations, directions);
+  Reader reader("transjet_jacobian_factors", arguments, results);
+  const std::vector<JetSettings> settings = term_settings(reader, {jets, activations, directions});
   XlaPool pool(threads);
-  return guarded(kFactorsOp, [&] {
-    if (reader.dtype() == xf::F64) return factors<double>(reader, settings, factor_bytes, pool);
-    return factors<float>(reader, settings, factor_bytes, pool);
-  });
+  return in_its_type(
+      reader, [&](auto zero) { return factors<decltype(zero)>(reader, settings, factor_bytes, pool); });
 }
 
 template <typename T>
-xf::Error gauss_newton(Reader& reader, const std::vector<JetSettings>& settings,
-                       const ProductOptions& options, Pool& pool) {
-  const ProductOperands<T> operands(reader, settings, options, Memory::kHost);
+xf::Error gauss_newton(Reader& reader, const ProductOperands<T>& operands, std::int64_t factor_bytes,
+                       Pool& pool) {
   if (xf::Error error = reader.finish(); error.failure()) return error;
   const std::uint8_t* kept = operands.factors();
-  const bool usable = holds_factors(kept, options.factor_bytes, operands.terms());
+  const bool usable = holds_factors(kept, factor_bytes, operands.terms());
   cpu::run(cpu::kernels<T>().gauss_newton,
            operands.call(usable ? reinterpret_cast<const char*>(kept) : nullptr), operands.terms().points(),
            pool);
@@ -76,14 +71,11 @@ xf::Error gauss_newton_handler(xf::RemainingArgs arguments, xf::RemainingRets re
                                std::string_view jets, std::string_view activations,
                                std::string_view directions, std::int64_t vectors, bool weighted, bool shifted,
                                std::int64_t factor_bytes) {
-  Reader reader(kOp, arguments, results);
-  const std::vector<JetSettings> settings = term_settings(reader, jets, activations, directions);
+  Reader reader("transjet_gauss_newton", arguments, results);
   XlaPool pool(threads);
-  const ProductOptions options{vectors, weighted, shifted, factor_bytes};
-  return guarded(kOp, [&] {
-    if (reader.dtype() == xf::F64) return gauss_newton<double>(reader, settings, options, pool);
-    return gauss_newton<float>(reader, settings, options, pool);
-  });
+  return with_product_operands(
+      reader, {jets, activations, directions}, {vectors, weighted, shifted, factor_bytes}, Memory::kHost,
+      [&](const auto& operands) { return gauss_newton(reader, operands, factor_bytes, pool); });
 }
 
 }  // namespace

@@ -69,4 +69,15 @@ class ProductOperands {
   T* weighted_ = nullptr;
 };
 
+// Body of a handler of J^T W (J v + offset): reads its operands and hands them to `run`.
+template <typename Run>
+xf::Error with_product_operands(Reader& reader, const TermWords& words, const ProductOptions& options,
+                                Memory memory, Run&& run) {
+  const std::vector<JetSettings> settings = term_settings(reader, words);
+  return in_its_type(reader, [&](auto zero) {
+    const ProductOperands<decltype(zero)> operands(reader, settings, options, memory);
+    return reader.ok() ? run(operands) : reader.finish();
+  });
+}
+
 }  // namespace transjet::ffi

@@ -50,4 +50,10 @@ class Reader {
   xf::Error error_ = xf::Error::Success();
 };
 
+// The body of a handler: called with a zero of the call's element type, which is that of the first argument.
+template <typename Body>
+xf::Error in_its_type(const Reader& reader, Body&& body) {
+  return guarded(reader.op(), [&] { return reader.dtype() == xf::F64 ? body(double{0}) : body(float{0}); });
+}
+
 }  // namespace transjet::ffi

@@ -30,9 +30,9 @@ TermsOfSizes<T>::TermsOfSizes(std::size_t points, const std::vector<TermSizes>& 
 template class TermsOfSizes<float>;
 template class TermsOfSizes<double>;
 
-std::vector<JetSettings> term_settings(Reader& reader, std::string_view jets, std::string_view activations,
-                                       std::string_view directions) {
-  const auto jet = split(jets, ';'), activation = split(activations, ';'), direction = split(directions, ';');
+std::vector<JetSettings> term_settings(Reader& reader, const TermWords& words) {
+  const auto jet = split(words.jets, ';'), activation = split(words.activations, ';'),
+             direction = split(words.directions, ';');
   std::vector<JetSettings> settings;
   if (jet.empty() || activation.size() != jet.size() || direction.size() != jet.size()) {
     reader.fail(mismatch(reader.op(), "the call", "as many activations and directions as jets", jet.size(),

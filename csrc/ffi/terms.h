@@ -12,8 +12,10 @@
 namespace transjet::ffi {
 
 // Settings of several terms, each separated by semicolons.
-std::vector<JetSettings> term_settings(Reader& reader, std::string_view jets, std::string_view activations,
-                                       std::string_view directions);
+struct TermWords {
+  std::string_view jets, activations, directions;
+};
+std::vector<JetSettings> term_settings(Reader& reader, const TermWords& words);
 
 // Bytes that the kernels take for kept factors, of a residual known by its sizes alone.
 struct TermSizes {
@@ -65,5 +67,24 @@ class TermOperands {
   std::deque<JetOperands<T>> operands_;
   std::vector<cpu::Term<T>> terms_;
 };
+
+// Body of a handler of J J^T: reads its operands and hands `run` the call. `precise`: the result is float64
+// whatever the operands are.
+template <typename Run>
+xf::Error with_gram_call(Reader& reader, const TermWords& words, bool precise, Run&& run) {
+  const std::vector<JetSettings> settings = term_settings(reader, words);
+  return in_its_type(reader, [&](auto zero) {
+    using T = decltype(zero);
+    const TermOperands<T> operands(reader, settings);
+    const auto n = static_cast<std::int64_t>(operands.points());
+    const auto into = [&](auto result_zero) {
+      using R = decltype(result_zero);
+      R* result = reader.result<R>("the Gram matrix", {n, n});
+      if (!reader.ok()) return reader.finish();
+      return run(cpu::GramCall<T, R>{operands.count(), operands.terms(), result});
+    };
+    return precise ? into(double{0}) : into(zero);
+  });
+}
 
 }  // namespace transjet::ffi

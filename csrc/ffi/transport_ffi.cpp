@@ -31,10 +31,7 @@ xf::Error transport_handler(xf::RemainingArgs arguments, xf::RemainingRets resul
   Reader reader(kOp, arguments, results);
   XlaPool pool(threads);
   const JetSettings settings{"divergence_jet", activation, "none"};
-  return guarded(kOp, [&] {
-    return reader.dtype() == xf::F64 ? transport<double>(reader, settings, pool)
-                                     : transport<float>(reader, settings, pool);
-  });
+  return in_its_type(reader, [&](auto zero) { return transport<decltype(zero)>(reader, settings, pool); });
 }
 
 }  // namespace

@@ -35,7 +35,8 @@ xf::Error launch_handler(xf::RemainingArgs arguments, xf::RemainingRets results,
       launch({kernel, view(grid), view(order), view(integers), view(reals), collect(arguments, results)},
              stream);
     } catch (const LaunchError& error) {
-      return xf::Error::Internal(std::string(kOp) + ": " + error.text());
+      const std::string text = std::string(kOp) + ": " + error.text();
+      return error.out_of_memory() ? out_of_memory(text) : xf::Error::Internal(text);
     }
     return xf::Error::Success();
   });

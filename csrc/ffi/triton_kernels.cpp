@@ -64,22 +64,21 @@ cuda::Function TritonKernel::load(const cuda::Driver& driver) const {
   cuda::Module module = nullptr;
   cuda::Status status = driver.cuModuleLoadData(&module, binary_.cubin.data());
   if (status == cuda::kNoBinaryForDevice) {
-    throw LaunchError(head +
-                      " was compiled for another generation of GPUs: " + cuda::error_text(driver, status));
+    throw LaunchError(head + " was compiled for another generation of GPUs", driver, status);
   }
-  if (status != 0) throw LaunchError(head + " cannot be loaded: " + cuda::error_text(driver, status));
+  if (status != 0) throw LaunchError(head + " cannot be loaded", driver, status);
   cuda::Function function = nullptr;
   status = driver.cuModuleGetFunction(&function, module, binary_.entry.c_str());
   const std::string bytes = std::to_string(binary_.shared_bytes);
-  std::string what = " is not in its own module: ";
+  std::string what = " is not in its own module";
   if (status == 0) {
-    what = " cannot have " + bytes + " bytes of shared memory here: ";
+    what = " cannot have " + bytes + " bytes of shared memory here";
     const int shared = static_cast<int>(binary_.shared_bytes);
     status = driver.cuFuncSetAttribute(function, cuda::kMaxDynamicSharedMemory, shared);
   }
   if (status == 0) return function;
   driver.cuModuleUnload(module);
-  throw LaunchError(head + what + cuda::error_text(driver, status));
+  throw LaunchError(head + what, driver, status);
 }
 
 void register_triton_kernel(const std::string& id, TritonBinary binary) {

@@ -11,14 +11,19 @@
 
 namespace transjet::ffi {
 
-// Thrown with a sentence for the user.
+// Thrown with a sentence for the user, and the driver's status where it was the driver that refused.
 class LaunchError {
  public:
   explicit LaunchError(std::string text) : text_(std::move(text)) {}
+  // `what`, followed by the driver's own words.
+  LaunchError(const std::string& what, const cuda::Driver& driver, cuda::Status status)
+      : text_(what + ": " + cuda::error_text(driver, status)), status_(status) {}
   const std::string& text() const { return text_; }
+  bool out_of_memory() const { return status_ == cuda::kNoMemory; }
 
  private:
   std::string text_;
+  cuda::Status status_ = 0;
 };
 
 // A kernel as Triton has compiled it. `layout` has a letter for each of its parameters: p, a buffer; i or l,

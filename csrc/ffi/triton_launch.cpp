@@ -91,8 +91,8 @@ class Parameters {
 class Current {
  public:
   Current(const cuda::Driver& driver, cuda::Stream stream) : driver_(driver) {
-    check(driver.cuStreamGetCtx(stream, &context_), "the stream has no context: ");
-    check(driver.cuCtxPushCurrent_v2(context_), "the stream's context cannot be used: ");
+    check(driver.cuStreamGetCtx(stream, &context_), "the stream has no context");
+    check(driver.cuCtxPushCurrent_v2(context_), "the stream's context cannot be used");
   }
   ~Current() {
     cuda::Context before = nullptr;
@@ -105,7 +105,7 @@ class Current {
 
  private:
   void check(cuda::Status status, const char* what) const {
-    if (status != 0) throw LaunchError(what + cuda::error_text(driver_, status));
+    if (status != 0) throw LaunchError(what, driver_, status);
   }
 
   const cuda::Driver& driver_;
@@ -144,10 +144,7 @@ void launch(const TritonLaunch& call, cuda::Stream stream) {
   const cuda::Status launched =
       driver.cuLaunchKernel(function, grid[0], grid[1], grid[2], binary.threads, 1, 1, binary.shared_bytes,
                             stream, parameters.pointers(), nullptr);
-  if (launched != 0) {
-    throw LaunchError("kernel " + binary.entry +
-                      " cannot be launched: " + cuda::error_text(driver, launched));
-  }
+  if (launched != 0) throw LaunchError("kernel " + binary.entry + " cannot be launched", driver, launched);
 }
 
 }  // namespace transjet::ffi

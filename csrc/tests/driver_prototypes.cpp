@@ -63,6 +63,7 @@ static_assert(!Same<int (*)(int*), int (*)(int**)>::value && !Same<int (*)(int),
 
 static_assert(transjet::cuda::kMaxDynamicSharedMemory == CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES);
 static_assert(transjet::cuda::kCaptureRelaxed == CU_STREAM_CAPTURE_MODE_RELAXED);
+static_assert(transjet::cuda::kNoMemory == CUDA_ERROR_OUT_OF_MEMORY);
 static_assert(transjet::cuda::kNoBinaryForDevice == CUDA_ERROR_NO_BINARY_FOR_GPU);
 
 }  // namespace

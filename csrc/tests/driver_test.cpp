@@ -184,6 +184,22 @@ void what_the_driver_refuses_is_said_in_words(const Log& log) {
   TRANSJET_CHECK(contains(run_empty("absent"), "kernel absent is not known in this process"));
 }
 
+void want_of_memory_is_told_from_other_errors() {
+  const auto wants = [](const char* id) {
+    const std::int64_t grid[] = {1, 1, 1};
+    try {
+      ffi::launch({id, {grid, 3}, {nullptr, 0}, {nullptr, 0}, {nullptr, 0}, {}}, stream(1));
+    } catch (const LaunchError& error) {
+      return error.out_of_memory() && contains(error.text(), ": CUDA_ERROR_OUT_OF_MEMORY (in other words)");
+    }
+    return false;
+  };
+  register_text("huge", "HUGE entry", "");
+  ffi::register_triton_kernel("glutton", {"FAKE glutton", "glutton", "", 0, 128});
+  TRANSJET_CHECK(wants("huge") && wants("glutton"));
+  TRANSJET_CHECK(!wants("broken") && !wants("large") && !wants("absent"));
+}
+
 void binaries_are_checked() {
   TRANSJET_CHECK(contains(message_of([] { register_text("x", "FAKE entry", "pq"); }), "got 'pq'"));
   for (const unsigned threads : {0u, 33u, 2048u}) {
@@ -202,6 +218,7 @@ void all(const char* library) {
   a_module_is_loaded_once_per_context(log);
   threads_share_one_module(log);
   what_the_driver_refuses_is_said_in_words(log);
+  want_of_memory_is_told_from_other_errors();
   binaries_are_checked();
   TRANSJET_CHECK(log.pushed() == 0);
 }

@@ -19,8 +19,9 @@ struct Module {
   std::uintptr_t context;
 };
 
-constexpr int kInvalidValue = 1, kInvalidImage = 200, kInvalidContext = 201, kNoBinary = 209,
-              kInvalidHandle = 400, kNotFound = 500, kOutOfResources = 701, kCaptureUnsupported = 900;
+constexpr int kInvalidValue = 1, kOutOfMemory = 2, kInvalidImage = 200, kInvalidContext = 201,
+              kNoBinary = 209, kInvalidHandle = 400, kNotFound = 500, kOutOfResources = 701,
+              kCaptureUnsupported = 900;
 constexpr std::uintptr_t kFirstContext = 0xC000;
 constexpr int kLargestSharedMemory = 232448;
 
@@ -68,6 +69,7 @@ TRANSJET_EXPORT int cuDriverGetVersion(int* version) {
 
 TRANSJET_EXPORT int cuGetErrorName(int status, const char** name) {
   *name = status == kInvalidValue     ? "CUDA_ERROR_INVALID_VALUE"
+          : status == kOutOfMemory    ? "CUDA_ERROR_OUT_OF_MEMORY"
           : status == kInvalidImage   ? "CUDA_ERROR_INVALID_IMAGE"
           : status == kNoBinary       ? "CUDA_ERROR_NO_BINARY_FOR_GPU"
           : status == kNotFound       ? "CUDA_ERROR_NOT_FOUND"
@@ -115,6 +117,7 @@ TRANSJET_EXPORT int cuModuleLoadData(Module** module, const char* image) {
   log("load " + entry + " in context " + std::to_string(current_context - kFirstContext));
   std::this_thread::sleep_for(std::chrono::milliseconds(5));  // so that threads which race meet here
   if (mark == "OTHER-GPU") return kNoBinary;
+  if (mark == "HUGE") return kOutOfMemory;
   if (mark != "FAKE") return kInvalidImage;
   *module = new Module{entry, layout, current_context};
   return 0;
@@ -149,6 +152,7 @@ TRANSJET_EXPORT int cuLaunchKernel(Module* function, unsigned grid_x, unsigned g
     line << describe(function->layout[i], parameters[i]);
   log(line.str());
   if (block_x > 512) return kOutOfResources;
+  if (function->entry == "glutton") return kOutOfMemory;
   if (function->entry == "saxpy") saxpy(parameters);
   return 0;
 }

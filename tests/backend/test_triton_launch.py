@@ -65,8 +65,15 @@ def test_a_module_is_loaded_by_the_first_of_many_calls(stand_in: StandIn) -> Non
 )
 def test_errors_arrive_in_words(stand_in: StandIn, name: str, cubin: str, changed: dict, message: str) -> None:
     stand_in.register(name, cubin, "")
-    with pytest.raises(jax.errors.JaxRuntimeError, match=re.escape(f"transjet_triton_launch: {message}")):
+    with pytest.raises(jax.errors.JaxRuntimeError, match=re.escape(f"INTERNAL: transjet_triton_launch: {message}")):
         launch(name, **changed)
+
+
+@pytest.mark.parametrize(("name", "cubin"), [("load", "HUGE load"), ("glutton", "FAKE glutton")])
+def test_want_of_memory_is_the_same_error_as_anywhere(stand_in: StandIn, name: str, cubin: str) -> None:
+    stand_in.register(f"no memory to {name}", cubin, "")
+    with pytest.raises(jax.errors.JaxRuntimeError, match=r"^RESOURCE_EXHAUSTED: .*CUDA_ERROR_OUT_OF_MEMORY"):
+        launch(f"no memory to {name}")
 
 
 def test_a_kernel_of_another_process_is_reported(stand_in: StandIn) -> None:
