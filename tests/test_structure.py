@@ -18,7 +18,18 @@ PACKAGE = Path(transjet.__file__).parent
 # From left to right: a module imports only from its left.
 LAYERS = ("targets", "paths", "collocation", "models", "equations", "optim", "train", "transport", "path_losses")
 LAYERS += ("metrics", "diagnostics")
-LEAVES = ("io", "plots", "config_checks", "config_methods", "config", "problems", "recipes", "sampler", "cli")
+LEAVES = (
+    "io",
+    "plots",
+    "config_checks",
+    "config_methods",
+    "config_plan",
+    "config",
+    "problems",
+    "recipes",
+    "sampler",
+    "cli",
+)
 ORDER = LAYERS + LEAVES
 OPS_USERS = ("models", "equations", "optim")
 # The environment report and the times of kernels are shown by the command line, and are about the backends; runs note

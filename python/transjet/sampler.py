@@ -207,7 +207,8 @@ class Sampler:
         collocation: Collocation = build_collocation(phase, self.target, self.prior, self._box)
         if self.config.residual.centred:
             collocation = Sliced(collocation, self.config.residual.centred)
-        return Phase(_optimiser(phase), collocation, phase.iterations, phase.points, phase.refresh, name)
+        continuation = phase.continuation, phase.continuation_power
+        return Phase(_optimiser(phase), collocation, phase.iterations, phase.points, phase.refresh, name, *continuation)
 
     def _trainer(self, problem: Problem) -> Trainer:
         plan = tuple(self._phase(index, phase) for index, phase in enumerate(self.config.plan))

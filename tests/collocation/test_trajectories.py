@@ -51,6 +51,16 @@ def test_spread_scales_every_start_by_a_factor_of_its_own() -> None:
     assert stats.kstest(np.log(factor[:, 0]), stats.norm(0, spread).cdf).pvalue > 1e-3
 
 
+def test_coordinates_are_scattered_each_for_itself() -> None:
+    n, spread = 4096, 0.7
+    plain = Trajectories(PRIOR, n, 1).refresh(KEY, still, jnp.float32)[0]
+    wide = Trajectories(PRIOR, n, 1, spread=spread, coordinates=True).refresh(KEY, still, jnp.float32)[0]
+    factor = np.log(np.asarray(wide / plain))
+    for values in factor.T:
+        assert stats.kstest(values, stats.norm(0, spread).cdf).pvalue > 1e-3
+    assert abs(np.corrcoef(factor.T)[0, 1]) < 4 / np.sqrt(n)
+
+
 def test_trajectories_follow_an_exponential(x64: None) -> None:
     steps = 32
     path = Trajectories(PRIOR, 5, steps).refresh(KEY, growth, jnp.float64)

@@ -89,10 +89,44 @@ def test_the_ratio_makes_the_precision_grow_evenly(x64: None) -> None:
     np.testing.assert_allclose(db, jax.vmap(jax.grad(lambda t: path.schedule(t)[0]))(t), rtol=1e-12)
 
 
-@pytest.mark.parametrize("ratio", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_ratio_that_is_none_is_refused(ratio: float) -> None:
-    with pytest.raises(ConfigError, match="precision_ratio: expected a positive number"):
-        BoundaryPath(PRIOR, log_rho, ratio)
+def test_the_variance_ratio_makes_the_variance_grow_evenly(x64: None) -> None:
+    path = BoundaryPath(PRIOR, log_rho, variance_ratio=90.0)
+    t = jnp.linspace(0, 1, 11)
+    b, db = path.schedule(t)
+    np.testing.assert_allclose(-jnp.log(1 - b + b / 90), t * np.log(90), atol=1e-12)
+    np.testing.assert_allclose(db, jax.vmap(jax.grad(lambda t: path.schedule(t)[0]))(t), rtol=1e-12)
+
+
+def test_with_both_ratios_both_ends_get_their_time(x64: None) -> None:
+    r, q = 300.0, 50.0
+    path = BoundaryPath(PRIOR, log_rho, precision_ratio=r, variance_ratio=q)
+    t = jnp.linspace(0, 1, 101)
+    b, db = path.schedule(t)
+    assert (b[0], b[-1]) == (0, 1)
+    np.testing.assert_allclose(db, jax.vmap(jax.grad(lambda t: path.schedule(t)[0]))(t), rtol=1e-12)
+    rates = db / ((b + 1 / (r - 1)) * (1 - b + 1 / (q - 1)))
+    np.testing.assert_allclose(rates, rates[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("ratio", [0.5, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["precision_ratio", "variance_ratio"])
+def test_a_ratio_that_is_none_is_refused(name: str, ratio: float) -> None:
+    with pytest.raises(ConfigError, match=f"{name}: expected a number of 1 or more"):
+        BoundaryPath(PRIOR, log_rho, **{name: ratio})
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_blended_data_are_those_of_a_target_between(share: float, x64: None) -> None:
+    x, _ = points()
+
+    def between(x: Any) -> Any:
+        return share * log_rho(x) + (1 - share) * PRIOR.log_density(x)
+
+    data = second_order(x)
+    blended, expected = data.blended(jnp.asarray(share)), BoundaryPath(PRIOR, between).data(x, second_order=True)
+    for name, value in expected._asdict().items():
+        np.testing.assert_allclose(getattr(blended, name), value, rtol=1e-10, atol=1e-12, err_msg=name)
+    assert data._replace(lap_rho=None, lap_prior=None).blended(jnp.asarray(share)).lap_rho is None
 
 
 def test_first_order_data_give_a_first_order_jet(x64: None) -> None:

@@ -16,12 +16,12 @@ X, T = jnp.asarray([[-1.0], [0.3], [2.0]]), jnp.asarray([0.2, 0.5, 0.7])
 
 
 @pytest.mark.parametrize("equation", ["continuity", "fokker-planck"])
-def test_the_precision_ratio_is_that_of_the_path(equation):
-    options = {"equation": equation, "precision_ratio": 40.0, "model": {"width": 4, "depth": 1}}
+def test_the_ratios_are_those_of_the_path(equation):
+    options = {"equation": equation, "precision_ratio": 40.0, "variance_ratio": 7.0, "model": {"width": 4, "depth": 1}}
     problem = build_problem(RunConfig.from_dict(options), TARGET, PRIOR)
     params = problem.equation.init(jax.random.key(0))
     phi = problem.equation.unknowns["potential"].model.jet("gradient_jet", params["potential"], X, T)
-    path = BoundaryPath(PRIOR, TARGET.log_density, 40.0)
+    path = BoundaryPath(PRIOR, TARGET.log_density, 40.0, 7.0)
     expected = path.jet(T, path.data(X), phi, jnp.zeros(()))
     assert problem.log_density is not None
     got = problem.log_density(params)(X, T)

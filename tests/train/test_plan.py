@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from transjet.collocation import GaussianCloud
@@ -38,3 +40,16 @@ def test_the_last_phase_goes_on_past_the_end() -> None:
 def test_counts_below_one_are_refused(field: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"phase 'first': {field}: expected a positive integer; got {value!r}"):
         phase(**{field: value}, name="first")
+
+
+def test_the_target_comes_in_over_its_share_of_the_phase() -> None:
+    coming = phase(continuation=0.5, continuation_power=2.0)
+    np.testing.assert_allclose(
+        [coming.target_share(jnp.float32(p)) for p in (0, 0.125, 0.25, 0.5, 0.8)], [0, 1 - 0.75**2, 0.75, 1, 1]
+    )
+
+
+@pytest.mark.parametrize("options", [{"continuation": -0.1}, {"continuation": 1.1}, {"continuation_power": 0.0}])
+def test_impossible_continuations_are_refused(options: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="phase 'phase': expected a continuation between 0 and 1"):
+        phase(**options)

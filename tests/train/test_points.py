@@ -17,8 +17,9 @@ from transjet.equations import Equation, Unknown
 from transjet.errors import ConfigError
 from transjet.models import MLP
 from transjet.optim import DualGaussNewton, FirstOrder
-from transjet.paths import GaussianPrior
+from transjet.paths import BoundaryPath, GaussianPrior
 from transjet.train import Phase, Trainer, run
+from transjet.train.points import draw_batch
 
 BOX = UniformBox((-1.0,), (1.0,))
 NET = MLP(1, 1, (), last_gain=1.0)
@@ -59,6 +60,19 @@ def test_adaptive_points_take_part_in_training_with_their_weights() -> None:
     assert abs(weighted[0] - plain[0]) < 4 * spread[0] / np.sqrt(40)
     assert abs(leaning[0] - plain[0]) > 8 * spread[0] / np.sqrt(40)
     assert less[0] < 0.7 * spread[0]
+
+
+def test_with_continuation_a_batch_sees_the_target_of_its_progress() -> None:
+    path = BoundaryPath(GaussianPrior(1, 0.7), lambda x: -jnp.sum(x**4))
+    free = Equation({"u": Unknown(NET, "gradient_jet")}, lambda p, data, u: u.value, data=lambda p: path.data(p.x))
+    phase = Phase(SGD, BOX, 40, 16, continuation=0.5, continuation_power=1.0)
+    for progress, share in ((0.0, 0.0), (0.2, 0.4), (0.9, 1.0)):
+        batch = draw_batch(free, {}, phase, jax.random.key(0), (), jnp.float32(progress), jnp.float32)
+        x = batch.points.x[:, 0]
+        expected = -share * x**4 + (1 - share) * path.prior.log_density(batch.points.x)
+        np.testing.assert_allclose(batch.data.log_rho, expected, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ConfigError, match="continuation: expected an equation whose data are `BoundaryData`"):
+        draw_batch(equation(), {}, phase, jax.random.key(0), (), jnp.float32(0), jnp.float32)
 
 
 def test_the_average_is_scored_and_kept(tmp_path: Any) -> None:

@@ -33,6 +33,8 @@ class Trajectories:
         noisy: share of the points that are displaced.
         spread: every particle's start is scaled by exp(spread xi), xi ~ N(0, 1). In many dimensions the prior lives on
             a thin shell, where a flow that contracts all of space is hardly punished; scaled starts make it visible.
+        coordinates: scale every coordinate by a factor of its own instead. The flow carries this scatter along, so that
+            it is as narrow or wide as the flow is there, unlike noise.
         radius: coordinates are clipped to [-radius, radius], so that an untrained drift cannot run away.
         antithetic: particles start in pairs z, -z, so that points of a symmetric problem are symmetric.
         times: distribution of t.
@@ -49,6 +51,7 @@ class Trajectories:
     spread: float = 0.0
     radius: float = 1e3
     antithetic: bool = False
+    coordinates: bool = False
     times: Times = field(default_factory=Times)
 
     def __post_init__(self) -> None:
@@ -68,10 +71,11 @@ class Trajectories:
         return midpoint_path(drift, start, self.steps, self.radius)
 
     def _scatter(self, key: Array, dtype: Any) -> Array:
-        """A normal number per particle, (particles, 1), the same one for both of a pair."""
+        """Normal numbers per particle, (particles, 1 or d), the same ones for both of a pair."""
+        wide = self.prior.dim if self.coordinates else 1
         if not self.antithetic:
-            return jax.random.normal(key, (self.particles, 1), dtype)
-        half = jax.random.normal(key, ((self.particles + 1) // 2, 1), dtype)
+            return jax.random.normal(key, (self.particles, wide), dtype)
+        half = jax.random.normal(key, ((self.particles + 1) // 2, wide), dtype)
         return jnp.concatenate([half, half])[: self.particles]
 
     def draw(self, key: Array, cache: Array, n: int, progress: Array, dtype: Any) -> Points:

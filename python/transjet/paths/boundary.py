@@ -6,9 +6,14 @@ with phi a network, log z an unknown scalar and b(t) rising from 0 to 1: V is lo
 at t = 1 whatever phi is (arXiv 2407.07873, where b = t). What depends on the points alone is computed once per batch of
 points, as `BoundaryData`.
 
-Where the target is much narrower than the prior, b = t leaves nearly all of the contraction to the first moments. With
-a precision ratio r, b = (r^t - 1) / (r - 1): the precision (1 - b) / s^2 + b r / s^2 of the path from N(0, s^2) to
-N(0, s^2 / r) is then r^t / s^2, the same relative change at all times.
+Where the target is much narrower than the prior, b = t leaves nearly all of the contraction to the first moments; where
+it is much wider, all of the expansion to the last. With a precision ratio r and a variance ratio q,
+
+    b = q (e^ct - 1) / ((r - 1) q + (q - 1) e^ct),     c = log(r q):
+
+for q = 1 the precision (1 - b) / s^2 + b r / s^2 of the path from N(0, s^2) to N(0, s^2 / r) is r^t / s^2, the same
+relative change at all times; for r = 1 that holds of the path to N(0, q s^2); with both, b grows in proportion to
+(b + 1 / (r - 1)) (1 - b + 1 / (q - 1)), so that narrow and wide regions of one target each get their share of time.
 """
 
 from __future__ import annotations
@@ -38,6 +43,16 @@ class BoundaryData(NamedTuple):
     lap_prior: Array | None = None  # (n,)
     lap_rho: Array | None = None  # (n,)
 
+    def blended(self, share: Array) -> BoundaryData:
+        """Those of the target prior^(1 - share) rho^share, geometrically between prior and target; share a scalar."""
+
+        def blend(prior: Array, rho: Array) -> Array:
+            return prior + share * (rho - prior)
+
+        lap = None if self.lap_rho is None or self.lap_prior is None else blend(self.lap_prior, self.lap_rho)
+        log_rho, grad_rho = blend(self.log_prior, self.log_rho), blend(self.grad_prior, self.grad_rho)
+        return self._replace(log_rho=log_rho, grad_rho=grad_rho, lap_rho=lap)
+
 
 class PathJet(NamedTuple):
     """V and its derivatives at n points."""
@@ -55,30 +70,37 @@ class BoundaryPath:
     Attributes:
         prior: at t = 0.
         log_rho: `(x (d,)) -> scalar`, at t = 1.
-        precision_ratio: r of b(t), about the prior's variance over that of a mode of the target; 1: b = t.
+        precision_ratio: r of b(t), about the prior's variance over that of a narrow region of the target.
+        variance_ratio: q of b(t), about that of a wide region over the prior's; with both 1, b = t.
         score_clip: longest gradient of log_rho that its data hold; 0: any length. For training alone: the derivatives
             are those of no function any more, so densities of samples must be computed on a path without it.
 
     Raises:
-        ConfigError: a ratio that is not positive and finite.
+        ConfigError: a ratio below 1, or not finite.
     """
 
     prior: GaussianPrior
     log_rho: Callable[[Array], Array]
     precision_ratio: float = 1.0
+    variance_ratio: float = 1.0
     score_clip: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.precision_ratio) and self.precision_ratio > 0):
-            raise ConfigError(f"path: precision_ratio: expected a positive number; got {self.precision_ratio}")
+        for name in ("precision_ratio", "variance_ratio"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 1):
+                raise ConfigError(f"path: {name}: expected a number of 1 or more; got {getattr(self, name)}")
 
     def schedule(self, t: Array) -> tuple[Array, Array]:
         """b(t) and db/dt."""
-        if self.precision_ratio == 1:
+        r, q = self.precision_ratio, self.variance_ratio
+        if r * q == 1:
             return t, jnp.ones_like(t)
-        rate = jnp.asarray(math.log(self.precision_ratio), t.dtype)
-        growth = jnp.expm1(rate)  # as below at t = 1, so that b(1) is 1 to the last bit
-        return jnp.expm1(rate * t) / growth, rate * jnp.exp(rate * t) / growth
+        rate = jnp.asarray(math.log(r * q), t.dtype)
+        grown, below = jnp.exp(rate * t), (r - 1) * q + (q - 1) * jnp.exp(rate * t)
+        end = jnp.expm1(rate) / (
+            (r - 1) * q + (q - 1) * jnp.exp(rate)
+        )  # as at t = 1, so that b(1) is 1 to the last bit
+        return jnp.expm1(rate * t) / below / end, rate * (r * q - 1) * grown / below**2 / end
 
     def data(self, x: Array, *, second_order: bool = False) -> BoundaryData:
         """Everything about points x (n, d) that does not depend on the unknowns."""

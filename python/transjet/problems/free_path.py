@@ -22,7 +22,8 @@ Array = jax.Array
 
 def training_path(config: RunConfig, target: Target, prior: GaussianPrior) -> BoundaryPath:
     """The path that the residual sees, with clipped scores where the configuration says so."""
-    return BoundaryPath(prior, target.log_density, config.precision_ratio, config.residual.score_clip)
+    ratios = config.precision_ratio, config.variance_ratio
+    return BoundaryPath(prior, target.log_density, *ratios, config.residual.score_clip)
 
 
 def log_density_of(equation: equations.Equation, path: BoundaryPath, params: Params) -> LogDensity:

@@ -93,7 +93,8 @@ def _along(kind: str, phase: PhaseConfig, target: Target, prior: GaussianPrior, 
         return SdeTrajectories(prior, phase.sde_sigma * prior.std, antithetic=phase.antithetic, **common)
     noise: dict[str, Any] = {"noise": phase.noise, "noisy": phase.noisy}
     if kind == "trajectories":
-        return Trajectories(prior, spread=phase.spread, antithetic=phase.antithetic, **noise, **common)
+        scatter: dict[str, Any] = {"spread": phase.spread, "coordinates": phase.scatter == "coordinates"}
+        return Trajectories(prior, antithetic=phase.antithetic, **scatter, **noise, **common)
     return ReverseTrajectories(prior, target.log_density, _given(phase, target), **noise, **common)
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import jax
+import jax.numpy as jnp
+
 from transjet.collocation import Collocation
 from transjet.errors import ConfigError
 from transjet.optim import Optimiser
+
+Array = jax.Array
 
 
 class Stretch(Protocol):
@@ -36,9 +42,12 @@ class Phase:
         points: N, collocation points a step.
         refresh: steps between refreshes of the collocation cache.
         name: for progress and messages.
+        continuation: share of the phase over which the target comes in; 0: it is there from the start. The equation's
+            data must be `BoundaryData`.
+        continuation_power: power of the remaining share of that time, which is the prior's share in the target.
 
     Raises:
-        ConfigError: a count below 1.
+        ConfigError: a count below 1, or a continuation out of range.
     """
 
     optimiser: Optimiser
@@ -47,12 +56,24 @@ class Phase:
     points: int
     refresh: int = 1
     name: str = "phase"
+    continuation: float = 0.0
+    continuation_power: float = 4.0
 
     def __post_init__(self) -> None:
         for field in ("iterations", "points", "refresh"):
             value = getattr(self, field)
             if not isinstance(value, int) or value < 1:
                 raise ConfigError(f"phase {self.name!r}: {field}: expected a positive integer; got {value!r}")
+        if not (0 <= self.continuation <= 1 and 0 < self.continuation_power < math.inf):
+            raise ConfigError(
+                f"phase {self.name!r}: expected a continuation between 0 and 1 and a positive power; "
+                f"got {self.continuation}, {self.continuation_power}"
+            )
+
+    def target_share(self, progress: Array) -> Array:
+        """Share of log rho in the target at a progress between 0 and 1, 1 from `continuation` on."""
+        left = jnp.clip(1 - progress / self.continuation, 0, 1)
+        return 1 - left**self.continuation_power
 
 
 def total_iterations(plan: Sequence[Stretch]) -> int:

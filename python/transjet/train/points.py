@@ -7,8 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from transjet.collocation import Collocation, Drift, ResidualAdaptive
+from transjet.collocation import Collocation, Drift, Points, ResidualAdaptive
 from transjet.equations import Batch, Equation, Params
+from transjet.errors import ConfigError
 from transjet.train.plan import Phase
 
 Array = jax.Array
@@ -27,15 +28,35 @@ def draw_batch(
         cache: of the collocation.
         progress: of the phase, from 0 to 1.
         dtype: of the points.
+
+    Raises:
+        ConfigError: a phase with continuation, and data that know nothing of prior and target.
     """
     collocation, n, key_directions = phase.collocation, phase.points, jax.random.fold_in(key, 1)
+
+    def batch_at(points: Points, key: Array) -> Batch:
+        return _blended(equation.batch(points, key), phase, progress)
+
     if not isinstance(collocation, ResidualAdaptive):
-        return equation.batch(collocation.draw(key, cache, n, progress, dtype), key_directions)
+        return batch_at(collocation.draw(key, cache, n, progress, dtype), key_directions)
     key_draw, key_select = jax.random.split(key)
     candidates = collocation.draw(key_draw, cache, collocation.factor * n, progress, dtype)
-    residual = equation.residual(params, equation.batch(candidates, jax.random.fold_in(key_draw, 1)))
+    residual = equation.residual(params, batch_at(candidates, jax.random.fold_in(key_draw, 1)))
     points, weights = collocation.select(key_select, candidates, residual, n)
-    return equation.batch(points, key_directions)._replace(weights=weights)
+    return batch_at(points, key_directions)._replace(weights=weights)
+
+
+def _blended(batch: Batch, phase: Phase, progress: Array) -> Batch:
+    """With the phase's share of the target in the data."""
+    if not phase.continuation:
+        return batch
+    if not hasattr(batch.data, "blended"):
+        raise ConfigError(
+            f"phase {phase.name!r}: continuation: expected an equation whose data are `BoundaryData`; "
+            f"got {type(batch.data).__name__}"
+        )
+    share = phase.target_share(progress).astype(batch.points.t.dtype)
+    return batch._replace(data=batch.data.blended(share))
 
 
 def residual_figures(
