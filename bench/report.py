@@ -95,7 +95,7 @@ def markdown(results):
 def _gpu_cell(row):
     """A row's time, or why there is none."""
     if "ms" not in row:
-        return next((k for k in ("skipped", "failed") if k in row), "")
+        return next((k.replace("_", " ") for k in ("skipped", "failed", "out_of_memory") if k in row), "")
     mark = ", WRONG" if row.get("wrong") else ""
     return f"{row['ms']['median']:.3g}{mark}"
 
@@ -138,10 +138,20 @@ def _gpu_others(rows):
             )
         elif row["what"] == "memory" and "mib" in row:
             cells.append([case, f"{row['mib']:.1f} MiB"])
-        for key in ("not_reached", "skipped", "failed"):
+        for key in ("not_reached", "skipped", "failed", "out_of_memory"):
             if key in row:
                 cells.append([case, f"{key.replace('_', ' ')}: {row[key]}".replace("|", "/").replace("\n", " ")])
     return _table(["what", "result"], cells)
+
+
+def _gpu_goals(goals):
+    """What was wanted, against what came out."""
+    cells = []
+    for goal in goals:
+        said = goal["why"].replace("|", "/").replace("\n", " ") if "why" in goal else f"{goal['value']:.3g}"
+        met = "yes" if goal["met"] else "no"
+        cells.append([goal["goal"], goal["case"], goal.get("backend", ""), said, goal.get("wanted", ""), met])
+    return _table(["goal", "case", "backend", "figure", "wanted", "met"], cells)
 
 
 def markdown_gpu(results):
@@ -161,5 +171,7 @@ def markdown_gpu(results):
             _gpu_pivot(steps, ["what", "dtype", "n"]),
             "Runs, peak memory, and what is missing",
             _gpu_others(rows),
+            "Goals, which were set before anything was measured",
+            _gpu_goals(results.get("goals", [])),
         ]
     )
