@@ -71,30 +71,34 @@ class PathLossConfig:
         batch: paths a step.
         steps: time steps of a path, in training and in sampling.
         sigma: diffusion coefficient of "pis", "cmcd" and "dbs"; 0: the prior's standard deviation.
-        beta_start: rate of the Ornstein-Uhlenbeck process of "dis" and "dds" at the prior.
-        beta_end: the same at the target.
-        guidance: "score": the controls are networks plus the score of the geometric path; "none": networks alone.
+        beta: rate of the Ornstein-Uhlenbeck process of "dis" and "dds", in the mean over time.
+        narrowing: variance of the prior over that of a mode of the target, about: steps and noise shrink with the law
+            that narrows by this factor. 1: they are even.
+        guidance: "score": the controls are networks plus the target's score times a learned gate; "none": networks
+            alone.
         learning_rate: of adam.
         exploration: extra noise of the paths at the beginning, not for "kl".
     """
 
     loss: str = "default"
-    iterations: int = 1000
-    batch: int = 512
+    iterations: int = 400
+    batch: int = 256
     steps: int = 64
     sigma: float = 0.0
-    beta_start: float = 12.0
-    beta_end: float = 0.1
+    beta: float = 6.0
+    narrowing: float = 30.0
     guidance: str = "score"
-    learning_rate: float = 3e-3
+    learning_rate: float = 5e-3
     exploration: float = 0.0
 
     def __post_init__(self) -> None:
         _check_types(self, "path.")
         _one_of("path.loss", self.loss, ("default", *LOSSES))
         _one_of("path.guidance", self.guidance, ("score", "none"))
-        for name in ("iterations", "batch", "steps", "beta_start", "beta_end", "learning_rate"):
+        for name in ("iterations", "batch", "steps", "beta", "learning_rate"):
             _positive(f"path.{name}", getattr(self, name))
+        if not 1 <= self.narrowing < math.inf:
+            raise ConfigError(f"path.narrowing: expected 1 or more; got {self.narrowing!r}")
         for name in ("sigma", "exploration"):
             _not_negative(f"path.{name}", getattr(self, name))
 

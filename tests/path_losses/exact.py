@@ -56,7 +56,9 @@ def _pis(steps: int) -> Parts:
     variance = lambda t: t * SIGMA**2  # noqa: E731
     potential = phi(lambda t: t * MEAN, variance, variance, SIGMA)
     control = Function(lambda x, t: MEAN / SIGMA + 0 * x)
-    return Parts(PRIOR, target(SIGMA), control, potential=potential, steps=steps, sigma=SIGMA, guidance=False)
+    return Parts(
+        PRIOR, target(SIGMA), control, potential=potential, steps=steps, sigma=SIGMA, narrowing=1.0, guidance=False
+    )
 
 
 def _dds(steps: int) -> Parts:
@@ -65,7 +67,7 @@ def _dds(steps: int) -> Parts:
     centre = lambda t: a ** ((1 - t) * steps) * MEAN  # noqa: E731
     control = Function(lambda x, t: centre(t + 1 / steps) * (1 + a) * np.sqrt(beta) / (2 * STD) + 0 * x)
     potential = phi(centre, lambda t: STD**2, lambda t: STD**2, STD)
-    return Parts(PRIOR, target(), control, potential=potential, steps=steps, beta=(beta, beta), guidance=False)
+    return Parts(PRIOR, target(), control, potential=potential, steps=steps, beta=beta, narrowing=1.0, guidance=False)
 
 
 def _dis(steps: int) -> Parts:
@@ -73,11 +75,11 @@ def _dis(steps: int) -> Parts:
     centre = lambda t: jnp.exp(-beta * (1 - t) / 2) * MEAN  # noqa: E731
     control = Function(lambda x, t: np.sqrt(beta) / STD * (centre(t) - x))
     potential = phi(centre, lambda t: STD**2, lambda t: STD**2, STD)
-    return Parts(PRIOR, target(), control, potential=potential, steps=steps, beta=(beta, beta), guidance=False)
+    return Parts(PRIOR, target(), control, potential=potential, steps=steps, beta=beta, narrowing=1.0, guidance=False)
 
 
 def _cmcd(steps: int) -> Parts:
-    return Parts(PRIOR, target(), Function(lambda x, t: MEAN + 0 * x), steps=steps, sigma=SIGMA)
+    return Parts(PRIOR, target(), Function(lambda x, t: MEAN + 0 * x), steps=steps, sigma=SIGMA, narrowing=1.0)
 
 
 def _dbs(steps: int) -> Parts:
@@ -85,7 +87,7 @@ def _dbs(steps: int) -> Parts:
     control = Function(lambda x, t: (MEAN - pull * (x - t * MEAN)) / SIGMA)
     second = Function(lambda x, t: (-MEAN - pull * (x - t * MEAN)) / SIGMA)
     potential = phi(lambda t: t * MEAN, lambda t: STD**2, lambda t: STD**2, STD)
-    return Parts(PRIOR, target(), control, second, potential, steps=steps, sigma=SIGMA, guidance=False)
+    return Parts(PRIOR, target(), control, second, potential, steps=steps, sigma=SIGMA, narrowing=1.0, guidance=False)
 
 
 _PARTS = {"pis": _pis, "dds": _dds, "dis": _dis, "cmcd": _cmcd, "dbs": _dbs}

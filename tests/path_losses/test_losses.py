@@ -98,9 +98,7 @@ def test_dis_approaches_its_continuous_solution(x64: None) -> None:
 @pytest.mark.parametrize("method", ["pis", "dis", "dds", "cmcd", "dbs"])
 def test_the_mean_weight_is_z_whatever_the_networks(method: str, x64: None) -> None:
     wavy = problem.Function(lambda x, t: 0.5 * jnp.sin(2 * x + t))
-    parts = Parts(
-        problem.PRIOR, problem.target(), wavy, wavy, problem.Function(lambda x, t: x[:, :1], 1), 6, beta=(6.0, 3.0)
-    )
+    parts = Parts(problem.PRIOR, problem.target(), wavy, wavy, problem.Function(lambda x, t: x[:, :1], 1), 6, beta=4.5)
     process = path_process(method, parts)
     params = process.init(jax.random.key(0), jnp.float64)
     n = 40_000
@@ -139,6 +137,6 @@ def test_what_does_not_fit_is_refused() -> None:
         dbs(Parts(problem.PRIOR, problem.target(), net))
     with pytest.raises(ConfigError, match="path method: expected one of pis"):
         path_process("fab", Parts(problem.PRIOR, problem.target(), net))
-    for options in ({"steps": 0}, {"sigma": -1.0}, {"beta": (0.0, 1.0)}, {"clip": 0.0}):
+    for options in ({"steps": 0}, {"sigma": -1.0}, {"beta": 0.0}, {"clip": 0.0}, {"narrowing": 0.5}):
         with pytest.raises(ConfigError, match="paths: expected"):
             Parts(problem.PRIOR, problem.target(), net, **options)

@@ -8,7 +8,8 @@ from transjet.path_losses.losses import (
     second_moment,
     sub_trajectory_balance,
 )
-from transjet.path_losses.methods import DEFAULT_LOSSES, METHODS, Parts, cmcd, dbs, dds, dis, path_process, pis
+from transjet.path_losses.methods import DEFAULT_LOSSES, METHODS, cmcd, dbs, dds, dis, path_process, pis
+from transjet.path_losses.parts import Parts
 from transjet.path_losses.process import (
     Kernel,
     Network,

@@ -3,9 +3,12 @@
 | name | loss | gradient |
 |---|---|---|
 | "kl" | E[rnd], the reverse KL divergence up to log Z | through the paths |
-| "log-variance" | Var[rnd] (Richter et al. 2020) | paths are constants |
-| "second-moment" | E[(rnd + log z)^2], trajectory balance (Malkin et al. 2022), log z learned | paths are constants |
+| "log-variance" | Var[rnd] | paths are constants |
+| "second-moment" | E[(rnd + log z)^2], trajectory balance, log z learned | paths are constants |
 | "sub-trajectory-balance" | the same on all sub-intervals between knots, with V at their ends | paths are constants |
+
+Log-variance on path space: Nuesken and Richter (arXiv 2005.05409), after it Richter et al. 2020 (arXiv 2010.10436).
+Trajectory balance: Malkin et al. 2022 (arXiv 2201.13259). Sub-trajectory balance: Madan et al. 2022 (arXiv 2209.12782).
 """
 
 from __future__ import annotations

@@ -103,12 +103,15 @@ class PathTrainer:
         return stepped
 
     def evaluate(self, state: TrainState) -> tuple[TrainState, dict[str, float]]:
-        """Score the parameters on fresh paths and keep them if log ESS + log Z is the best so far."""
+        """Score the parameters on fresh paths and keep them if their evidence lower bound is the best so far.
+
+        The mean of log weights has little noise where the ESS of some thousand paths has much, and sees lost modes.
+        """
         if self.score_samples == 0:
             return state._replace(best_params=state.params), {}
         key = jax.random.fold_in(state.key, 2**31 + int(state.iteration))
         figures = self._jit("score", self._score)(state.params, key)
-        score = (jnp.log(figures["ess"]) + figures["log_z"]).astype(jnp.float32)
+        score = figures.pop("elbo").astype(jnp.float32)
         if score > state.best_score:  # never true of NaN
             state = state._replace(best_params=state.params, best_score=score)
         return state, {name: float(value) for name, value in figures.items()}
@@ -126,7 +129,7 @@ class PathTrainer:
         _, log_w, _ = sample_paths(self.process, params, key, self.score_samples, dtype=self.dtype)
         ess = relative_ess(log_w)
         error = jnp.sqrt(jnp.maximum(1 / ess - 1, 0) / self.score_samples)
-        return {"ess": ess, "log_z": log_mean_weight(log_w), "log_z_std_error": error}
+        return {"ess": ess, "log_z": log_mean_weight(log_w), "log_z_std_error": error, "elbo": jnp.mean(log_w)}
 
     def _step(self, state: TrainState) -> tuple[TrainState, StepInfo]:
         key = jax.random.fold_in(state.key, state.iteration)

@@ -39,7 +39,8 @@ def build_path_trainer(config: RunConfig, target: Target, prior: GaussianPrior) 
         potential=network(config, dim, 1) if balance else None,
         steps=path.steps,
         sigma=path.sigma,
-        beta=(path.beta_start, path.beta_end),
+        beta=path.beta,
+        narrowing=path.narrowing,
         guidance=path.guidance == "score",
     )
     return PathTrainer(
