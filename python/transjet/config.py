@@ -70,7 +70,8 @@ class PathLossConfig:
         iterations: steps of Adam.
         batch: paths a step.
         steps: time steps of a path, in training and in sampling.
-        sigma: diffusion coefficient of "pis", "cmcd" and "dbs"; 0: the prior's standard deviation.
+        sigma: diffusion coefficient of "pis", "cmcd" and "dbs", in the root mean square over time; 0: the prior's
+            standard deviation, twice that for "cmcd" and "dbs".
         beta: rate of the Ornstein-Uhlenbeck process of "dis" and "dds", in the mean over time.
         narrowing: variance of the prior over that of a mode of the target, about: steps and noise shrink with the law
             that narrows by this factor. 1: they are even.

@@ -79,7 +79,7 @@ def _dis(steps: int) -> Parts:
 
 
 def _cmcd(steps: int) -> Parts:
-    return Parts(PRIOR, target(), Function(lambda x, t: MEAN + 0 * x), steps=steps, sigma=SIGMA, narrowing=1.0)
+    return Parts(PRIOR, target(), Function(lambda x, t: MEAN / STD + 0 * x), steps=steps, sigma=SIGMA, narrowing=1.0)
 
 
 def _dbs(steps: int) -> Parts:

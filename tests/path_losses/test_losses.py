@@ -98,7 +98,8 @@ def test_dis_approaches_its_continuous_solution(x64: None) -> None:
 @pytest.mark.parametrize("method", ["pis", "dis", "dds", "cmcd", "dbs"])
 def test_the_mean_weight_is_z_whatever_the_networks(method: str, x64: None) -> None:
     wavy = problem.Function(lambda x, t: 0.5 * jnp.sin(2 * x + t))
-    parts = Parts(problem.PRIOR, problem.target(), wavy, wavy, problem.Function(lambda x, t: x[:, :1], 1), 6, beta=4.5)
+    phi = problem.Function(lambda x, t: x[:, :1], 1)
+    parts = Parts(problem.PRIOR, problem.target(), wavy, wavy, phi, 6, sigma=problem.STD, beta=4.5)
     process = path_process(method, parts)
     params = process.init(jax.random.key(0), jnp.float64)
     n = 40_000

@@ -30,7 +30,7 @@ def pis(parts: Parts) -> PathProcess:
 
     The backward kernel is the Brownian bridge to 0. Default loss: "log-variance".
     """
-    scale, h = parts.scale, 1 / parts.steps
+    scale, h = parts.sigma or parts.prior.std, 1 / parts.steps
     left = noise_left(parts.steps, parts.narrowing)
     variance = scale**2 * (1 - left)
     added = np.diff(variance)
@@ -124,19 +124,22 @@ def cmcd(parts: Parts) -> PathProcess:
     """Controlled Monte Carlo diffusion (Vargas et al. 2024, arXiv 2307.01050): V prescribed by annealing, mu a network.
 
     Kernels have the drifts mu + sigma^2/2 grad V and mu - sigma^2/2 grad V, so that -rnd is the log Jarzynski weight.
-    Default loss: "log-variance". For sub-trajectory balance the free energy at the states between is learned.
+    mu is the network times the width of a mode at that time. Default loss: "log-variance". For sub-trajectory balance
+    the free energy at the states between is learned.
     """
     h, noise, weights = 1 / parts.steps, _noise(parts), parts.annealing
+    width = parts.prior.std / np.sqrt(1 + (parts.narrowing - 1) * weights)
+
+    def drift(params: Params, x: Array, k: Any) -> Array:
+        return at(width, k, x.dtype) * parts.control.apply(params["control"], x, parts.time(x, k))
 
     def forward(params: Params, x: Array, k: Any) -> Kernel:
         std = at(noise, k, x.dtype)
-        mu = parts.control.apply(params["control"], x, parts.time(x, k))
-        return Kernel(x + h * mu + 0.5 * std**2 * parts.score(x, at(weights, k, x.dtype)), std)
+        return Kernel(x + h * drift(params, x, k) + 0.5 * std**2 * parts.score(x, at(weights, k, x.dtype)), std)
 
     def backward(params: Params, x: Array, k: Any) -> Kernel:
         std = at(noise, k, x.dtype)
-        mu = parts.control.apply(params["control"], x, parts.time(x, k + 1))
-        return Kernel(x - h * mu + 0.5 * std**2 * parts.score(x, at(weights, k + 1, x.dtype)), std)
+        return Kernel(x - h * drift(params, x, k + 1) + 0.5 * std**2 * parts.score(x, at(weights, k + 1, x.dtype)), std)
 
     def log_density(params: Params, x: Array, k: Any) -> Array:
         weight = at(weights, k, x.dtype)
@@ -179,7 +182,8 @@ def dbs(parts: Parts) -> PathProcess:
 
 def _noise(parts: Parts) -> np.ndarray:
     """Standard deviation of the noise of every step, (K,), of a diffusion with the mean square sigma."""
-    return parts.scale * np.sqrt(-np.diff(noise_left(parts.steps, parts.narrowing)))
+    scale = parts.sigma or 2 * parts.prior.std
+    return scale * np.sqrt(-np.diff(noise_left(parts.steps, parts.narrowing)))
 
 
 def _start(prior: GaussianPrior) -> Callable[[Array, int, Any], Array]:

@@ -31,7 +31,7 @@ class Parts:
         potential: network phi with one output, for V at the knots of sub-trajectory balance; None: V without it.
         steps: K.
         sigma: diffusion coefficient of PIS, CMCD, DBS, in the root mean square over time; 0: the prior's standard
-            deviation.
+            deviation, twice that for CMCD and DBS.
         beta: rate of the Ornstein-Uhlenbeck process of DIS, DDS, in the mean over time.
         narrowing: variance of the prior over that of a mode of the target, about: noise falls and the annealing rises
             geometrically by this factor. 1: both are even.
@@ -61,11 +61,6 @@ class Parts:
             raise ConfigError(f"paths: expected a positive rate beta and clip; got {self.beta} and {self.clip}")
         if not 1 <= self.narrowing < math.inf:
             raise ConfigError(f"paths: expected a narrowing of 1 or more; got {self.narrowing}")
-
-    @property
-    def scale(self) -> float:
-        """The diffusion coefficient in force."""
-        return self.sigma or self.prior.std
 
     @property
     def annealing(self) -> np.ndarray:
