@@ -12,7 +12,7 @@ DIRECTIONS = (None, "shared", "point")
 WIDEST = 128
 WIDEST_IN_REGISTERS = 64  # as in layers.py
 MOST_MIXED = 10  # hidden layers whose activations fit in an int32, three bits each
-MOST_GRAM_STREAMS = 16
+MOST_GRAM_STREAMS = 16  # whose Gram matrix is made of products of factors
 SCRATCH = 64 << 20  # bytes of factors at once
 
 
@@ -207,9 +207,6 @@ def refuses(problem: Problem, role: str) -> str | None:
         return f"serves up to {WIDEST} coordinates and time features, got {problem.inputs}"
     if shape.padded > WIDEST:
         return f"serves up to {WIDEST} streams a point, got {shape.count}"
-    if role == "gram" and shape.padded > MOST_GRAM_STREAMS:
-        most = f"{MOST_GRAM_STREAMS} streams a point, got {shape.count}"
-        return f"forms the Gram matrix of up to {most}; the backend cuda serves any number of them"
     if problem.activation_kind == MIXED and problem.hidden > MOST_MIXED:
         return f"serves different activations in up to {MOST_MIXED} hidden layers, got {problem.hidden}"
     return None if problem.n else "serves one point or more, got none"

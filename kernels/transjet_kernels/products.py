@@ -16,8 +16,11 @@ from transjet_kernels.jets import (
 )
 from transjet_kernels.packing import pack_network, unpack
 from transjet_kernels.plan import Buffer, Launch, Plan, pointers
-from transjet_kernels.problem import Problem, Tuning, candidates
+from transjet_kernels.problem import MOST_GRAM_STREAMS, Problem, Tuning, candidates
 
+_GRAM_TILE = 64  # points
+_GRAM_PIECE = 512  # columns of J that are added up in their own type
+_GRAM_INPUTS = 16  # of a layer, whose columns are assembled at once: few, so that these stay in a cache
 SPLITS = 32  # blocks of rows whose sums are formed side by side
 _COLUMNS = 64  # of a sum that a program forms
 _BLOCK = 1024
@@ -209,9 +212,64 @@ def gauss_newton(
     return Plan(tuple(operands), tuple(results), tuple(scratch), (*factors, *products, *sums))
 
 
+def _outer(problem: Problem, matrix: str, at: int, stride: int, width: int, is_added: bool) -> Launch:
+    """Rows of `width` numbers, `stride` apart, times their transpose."""
+    count = -(-problem.n // _GRAM_TILE)
+    sizes: dict[str, int | str] = {
+        "BT": _GRAM_TILE,
+        "K": width,
+        "PIECE": min(width, _GRAM_PIECE),
+        "PRECISION": problem.precision,
+    }
+    return Launch(
+        "transjet_kernels.assembled",
+        "outer",
+        (count, count, 1),
+        pointers("in", {"columns": matrix}) + pointers("inout" if is_added else "out", {"result": "gram"}),
+        (("n", problem.n), ("at", at), ("stride", stride), ("is_added", int(is_added))),
+        tuple(sizes.items()),
+        8,
+        1,
+    )
+
+
+def _assembled(problem: Problem, prefix: str, tuning: Tuning, is_added: bool) -> tuple[list[Launch], Buffer]:
+    """A term's J J^T layer by layer, from columns of J; and the memory for these."""
+    rows, streams = _rows(problem, tuning), problem.factor_shape.padded
+    points, launches, largest = rows // streams, [], 0
+    entering, leaving = f"{prefix}entering", f"{prefix}leaving"
+    for count, a, b, at in _layer_groups(problem, rows):
+        part, columns = _GRAM_INPUTS, min(b, _COLUMNS)
+        largest = max(largest, part * b)
+        sizes: dict[str, int | str] = {"SP": streams, "PART": part, "A": a, "B": b, "COLUMNS": columns}
+        sizes["PRECISION"] = problem.precision
+        for layer in range(count):
+            zbar_at = at["zbar_at"] + layer * rows * b
+            launches.append(_outer(problem, leaving, zbar_at, streams * b, b, is_added))  # of the biases
+            is_added = True
+            for first in range(0, a, part):
+                numbers = {"h_at": at["h_at"] + layer * rows * a, "zbar_at": zbar_at, "first": first}
+                launches.append(
+                    Launch(
+                        "transjet_kernels.assembled",
+                        "assemble",
+                        (points, b // columns, 1),
+                        pointers("in", {"entering": entering, "leaving": leaving})
+                        + pointers("out", {"columns": f"{prefix}columns"}),
+                        tuple(numbers.items()),
+                        tuple(sizes.items()),
+                        4,
+                        1,
+                    )
+                )
+                launches.append(_outer(problem, f"{prefix}columns", 0, part * b, part * b, True))
+    return launches, Buffer(f"{prefix}columns", (points * largest,), problem.dtype)
+
+
 def gram(problems: Sequence[Problem], precise: bool, tuning: Tuning | None = None) -> Plan:
     """J J^T over terms at the same points, result `gram` (n, n); added up in float64 if that is asked for.
 
+    From products of factors for up to MOST_GRAM_STREAMS streams, from columns of J beyond.
     Names of a term's buffers begin with t0., t1. and so on.
     """
     n = problems[0].n
@@ -224,6 +282,11 @@ def gram(problems: Sequence[Problem], precise: bool, tuning: Tuning | None = Non
         scratch += _factor_buffers(problem, prefix, chosen)
         count = tiles(problem, shape, chosen)
         launches.append(_factors(problem, prefix, chosen))
+        if shape.padded > MOST_GRAM_STREAMS:
+            made, columns = _assembled(problem, prefix, chosen, index > 0)
+            launches += made
+            scratch.append(columns)
+            continue
         names = {"entering": f"{prefix}entering", "leaving": f"{prefix}leaving"}
         launches.append(
             Launch(

@@ -289,14 +289,18 @@ def test_chunks_keep_offsets_of_jets_within_32_bits(on_a_gpu: None) -> None:
 
 
 @needs_core
-@pytest.mark.parametrize(("d", "served"), [(13, True), (14, False)])
-def test_a_gram_matrix_of_many_streams_is_left_to_cuda(d: int, served: bool, on_a_gpu: None) -> None:
+@pytest.mark.parametrize(("d", "served"), [(14, True), (125, True), (126, False)])
+def test_gram_matrices_of_many_streams_are_served_up_to_what_fits_a_tile(d: int, served: bool, on_a_gpu: None) -> None:
     points = array(1, N, d), array(2, N, F), array(3, N, F)
     coefficients = ops.LaplacianJet(array(4, N), array(5, N), array(6, N, d), array(7, N))
-    choice = ops.explain("gram", [ops.Term("laplacian_jet", network(1, (16,), d), *points, coefficients)])
+    term = ops.Term("laplacian_jet", network(1, (16,), d), *points, coefficients)
+    choice = ops.explain("gram", [term])
     assert (choice.backend == "triton") is served
-    said = "forms the Gram matrix of up to 16 streams a point, got 17; the backend cuda serves any number of them"
+    said = "serves up to 128 streams a point, got 129"
     assert choice.reasons["triton"] == ("chosen" if served else said)
+    if not served:
+        with pytest.raises(BackendError, match=f"backend='triton' cannot run gram .*: {said}"):
+            ops.gram([term._replace(backend="triton")])
 
 
 @needs_core

@@ -52,6 +52,12 @@ CASES = {
 }
 
 
+MANY = {
+    "laplacian": Case("laplacian_jet", 17, 2, 1, (5, 20), ("tanh", "sin"), "shared", 14),
+    "divergence-precise": Case("divergence_jet", 5, 2, 1, (6,), ("gelu",), "point", 17, dtype="float32"),
+}
+
+
 class Operands(NamedTuple):
     """Numbers of order one for everything that the kernels of a case read."""
 
@@ -153,6 +159,32 @@ def test_kernels_find_what_the_reference_finds(
             scale = max(1.0, float(np.max(np.abs(b), initial=0.0)))
             error = float(np.max(np.abs(a - b), initial=0.0))
             assert error <= TOLERANCE[case.dtype] * scale, (kind, index, error, scale)
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_gram_matrices_of_many_streams_are_those_of_the_reference(
+    name: str, interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = MANY[name]
+    monkeypatch.setattr(products, "_GRAM_PIECE", 256)
+    monkeypatch.setattr(products, "_GRAM_TILE", 16)
+    given, problem = operands_of(case), problems.Problem(*case)
+    term = products.term_arrays(
+        np, problem, *given.points, given.directions, jax.tree.leaves(given.layers), list(given.coefficients), "t0."
+    )
+    assert problem.factor_shape.padded == 32
+    terms = 2 if case.n < 16 else 1
+    plan = products.gram([problem] * terms, case.dtype == "float32", problems.Tuning(32, 4, 1))
+    assert {launch.function for launch in plan.launches} == {"factors", "assemble", "outer"}
+    second = {name.replace("t0.", "t1."): value for name, value in term.items()} if terms == 2 else {}
+    found = interpreter.ask(plan, term | second)["gram"]
+    with jax.enable_x64(case.dtype == "float64"), ops.use_backend("xla"):
+        settings = given.coefficients, case.activation, given.directions
+        wanted = jax.jit(lambda layers: ops.gram([ops.Term(case.jet, layers, *given.points, *settings)]))(given.layers)
+    scale = float(np.max(np.abs(wanted)))
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, found.T)
+    np.testing.assert_allclose(found, terms * np.asarray(wanted), rtol=0, atol=terms * TOLERANCE[case.dtype] * scale)
 
 
 def test_cases_have_every_activation_depth_and_dimension() -> None:
