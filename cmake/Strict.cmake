@@ -18,7 +18,7 @@ function(transjet_strict target)
   transjet_warnings(${target} ${ARGN})
   if(TRANSJET_SANITIZE)
     target_compile_options(
-      ${target} PRIVATE -g -fsanitize=${TRANSJET_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+      ${target} PRIVATE -g1 -fsanitize=${TRANSJET_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(${target} PRIVATE -fsanitize=${TRANSJET_SANITIZE})
   endif()
 endfunction()
