@@ -39,14 +39,14 @@ def _step(trainer, state):
 def _phase_costs(trainer, state, refresh):
     """Seconds of compilation, and of a step on average, for the phase that `state.iteration` falls into."""
     first, _ = _timed(lambda: _step(trainer, state))
-    refreshing, moved = _timed(lambda: _step(trainer, state))
-    moved, plain = moved._replace(iteration=state.iteration + 1), []
+    refreshing = min(_timed(lambda: _step(trainer, state))[0] for _ in range(2))
+    moved, plain = _step(trainer, state)._replace(iteration=state.iteration + 1), []
     while len(plain) < 3 or sum(plain) < 1.0:  # single steps of some milliseconds scatter
         took, stepped = _timed(lambda at=moved: _step(trainer, at))
         moved = stepped._replace(iteration=moved.iteration)  # stays between two refreshes
         plain.append(took)
     plain = statistics.median(plain)
-    step = plain + max(0.0, refreshing - plain) / refresh
+    step = plain if refresh == 1 else plain + max(0.0, refreshing - plain) / refresh
     return max(0.0, first - refreshing), step
 
 

@@ -64,15 +64,15 @@ def run(arm, seed, quick=False, checkpoints=4, after=None, start=None, ready=Non
         ready: of `prepare`, if that was called before.
 
     Returns:
-        The row: `curve`, a list of figures at iterations and CPU seconds of training; peak memory of the process in
-        MiB; and why it stopped before the end, if it did.
+        The row: `curve`, a list of figures at iterations and CPU seconds of training; `planned` iterations; peak
+        memory of the process in MiB; and why it stopped before the end, if it did.
     """
     import jax
 
     from transjet.errors import TrainingError
 
     sampler, spent = ready = ready or prepare(arm, quick)
-    state, curve, row = sampler.init(jax.random.key(seed)), [], {}
+    state, curve, row = sampler.init(jax.random.key(seed)), [], {"planned": sampler.trainer.iterations}
     began, judging = time.process_time(), 0.0
     if start is not None:
         state = start(state)
