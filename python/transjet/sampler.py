@@ -33,9 +33,11 @@ from transjet.transport import (
     Unweighted,
     WeightedSamples,
     log_density_of,
+    log_mean_weight,
     ode_transport,
     push_prior,
     push_prior_sde,
+    relative_ess,
     sample_in_batches,
     stream,
     unweighted,
@@ -297,13 +299,8 @@ class Sampler:
     def _score(self, params: Params, key: Array) -> dict[str, Array]:
         """Figures on fresh samples, among them ESS and log Z; samples without a finite weight have weight zero here."""
         x, log_w, _ = self._push(params, key, self.config.score_samples)
-        log_w = jnp.where(jnp.isnan(log_w) | (log_w == jnp.inf), -jnp.inf, log_w)
-        n = log_w.shape[0]
-        w = jnp.exp(log_w - jnp.max(log_w))
-        mean = jnp.mean(w)
-        ess = mean**2 / jnp.mean(w * w)
-        log_z = jnp.log(mean) + jnp.max(log_w)
-        error = jnp.sqrt(jnp.maximum(1 / ess - 1, 0) / n)
+        ess, log_z = relative_ess(log_w), log_mean_weight(log_w)
+        error = jnp.sqrt(jnp.maximum(1 / ess - 1, 0) / log_w.shape[0])
         figures = {"ess": ess, "log_z": log_z, "log_z_std_error": error, "pareto_k": pareto_k(log_w)}
         if self.target.modes is not None and len(self.target.modes) > 1:
             figures["coverage"] = entropic_coverage(x, jnp.asarray(self.target.modes, x.dtype))

@@ -1,4 +1,4 @@
-"""Drawing particles by their weights."""
+"""Effective sizes of weighted particles, and drawing particles by their weights."""
 
 from __future__ import annotations
 
@@ -6,6 +6,20 @@ import jax
 import jax.numpy as jnp
 
 Array = jax.Array
+
+
+def lost_as_zero(log_weights: Array) -> Array:
+    """Log weights with NaN and +inf, lost particles, replaced by -inf."""
+    return jnp.where(jnp.isnan(log_weights) | (log_weights == jnp.inf), -jnp.inf, log_weights)
+
+
+def relative_ess(log_weights: Array) -> Array:
+    """Normalised effective sample size of log weights (n,), between 1/n and 1; 0 where all weights are zero."""
+    clean = lost_as_zero(log_weights)
+    top = jnp.max(clean)
+    w = jnp.exp(clean - jnp.where(jnp.isfinite(top), top, 0))
+    square = jnp.sum(w * w)
+    return jnp.where(square > 0, jnp.sum(w) ** 2 / jnp.where(square > 0, clean.shape[0] * square, 1), 0)
 
 
 def tempered(log_w: Array, least_ess: float) -> Array:
@@ -17,18 +31,14 @@ def tempered(log_w: Array, least_ess: float) -> Array:
     log_w = jnp.where(jnp.any(jnp.isfinite(log_w)), log_w - jnp.max(log_w), jnp.zeros_like(log_w))
     log_w = jnp.maximum(log_w, -1e30)  # so that gamma = 0 makes no NaN of it
 
-    def ess(gamma: Array) -> Array:
-        w = jnp.exp(gamma * log_w)
-        return jnp.mean(w) ** 2 / jnp.mean(w * w)
-
     def halve(bounds: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
         middle = (bounds[0] + bounds[1]) / 2
-        enough = ess(middle) >= least_ess
+        enough = relative_ess(middle * log_w) >= least_ess
         return (jnp.where(enough, middle, bounds[0]), jnp.where(enough, bounds[1], middle)), None
 
     zero, one = jnp.zeros((), log_w.dtype), jnp.ones((), log_w.dtype)
     (gamma, _), _ = jax.lax.scan(halve, (zero, one), None, length=30)
-    return jnp.where(ess(one) >= least_ess, one, gamma) * log_w
+    return jnp.where(relative_ess(log_w) >= least_ess, one, gamma) * log_w
 
 
 def picked(log_w: Array, shares: Array) -> Array:

@@ -1,6 +1,7 @@
 """Transport of particles by the learned drift."""
 
 from transjet.collocation.mala import Langevin
+from transjet.collocation.resample import relative_ess
 from transjet.transport.adaptive import adaptive_transport
 from transjet.transport.correction import (
     RESAMPLINGS,
@@ -11,7 +12,6 @@ from transjet.transport.correction import (
     integrated_autocorrelation,
     langevin,
     log_mean_weight,
-    relative_ess,
     resample_indices,
     unweighted,
 )

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from transjet.collocation.mala import Langevin, ValueAndGrad, adapted, langevin_step
-from transjet.collocation.resample import picked, systematic
+from transjet.collocation.resample import lost_as_zero, picked, systematic
 from transjet.errors import ConfigError, ShapeError, TargetError
 from transjet.transport.sampling import WeightedSamples
 
@@ -30,20 +30,6 @@ def log_mean_weight(log_weights: Array) -> Array:
     """Log of the mean weight of log weights (n,), a scalar; NaN and +inf count as weights of zero."""
     clean = lost_as_zero(log_weights)
     return jax.nn.logsumexp(clean) - math.log(clean.shape[0])
-
-
-def relative_ess(log_weights: Array) -> Array:
-    """Normalised effective sample size of log weights (n,), between 1/n and 1; 0 where all weights are zero."""
-    clean = lost_as_zero(log_weights)
-    top = jnp.max(clean)
-    w = jnp.exp(clean - jnp.where(jnp.isfinite(top), top, 0))
-    square = jnp.sum(w * w)
-    return jnp.where(square > 0, jnp.sum(w) ** 2 / jnp.where(square > 0, clean.shape[0] * square, 1), 0)
-
-
-def lost_as_zero(log_weights: Array) -> Array:
-    """Log weights with NaN and +inf, lost particles, replaced by -inf."""
-    return jnp.where(jnp.isnan(log_weights) | (log_weights == jnp.inf), -jnp.inf, log_weights)
 
 
 def resample_indices(key: Array, log_weights: Array, kind: str = "systematic") -> Array:

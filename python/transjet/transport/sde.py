@@ -23,14 +23,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from transjet.collocation.mala import Langevin, adapted, langevin_step
+from transjet.collocation.resample import lost_as_zero, relative_ess
 from transjet.errors import ConfigError
 from transjet.paths import GaussianPrior
 from transjet.transport.correction import (
     RESAMPLINGS,
     langevin,
     log_mean_weight,
-    lost_as_zero,
-    relative_ess,
     resample_indices,
 )
 from transjet.transport.ode import Field, rk4_step
