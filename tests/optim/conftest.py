@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -39,15 +39,6 @@ class Problem(NamedTuple):
         n = residual.shape[0]
         leaves = [np.asarray(leaf).reshape(n, -1) for leaf in jax.tree.leaves(dense)]
         return np.asarray(residual), np.concatenate(leaves, axis=1)
-
-
-@pytest.fixture(autouse=True)
-def _quick_compilation() -> Iterator[None]:
-    """Compilation is most of these tests' time, and its optimisations are not what they are about."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture

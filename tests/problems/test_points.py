@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -23,15 +22,6 @@ SMALL = {
     "score_every": 2,
 }
 TARGET = tj.from_log_density(lambda x: -((x**2 - 1) ** 2).sum(), dim=2, prior_std=1.5)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quick_compilation() -> Iterator[None]:
-    """Compilation is most of these tests' time, and its optimisations are not what they are about."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
 
 
 def sampler(phase: dict[str, Any], target: Any = None, **options: Any) -> tj.Sampler:
