@@ -58,9 +58,10 @@ OPTIMISERS = Experiment(
     "optimisers",
     "Adam, Gauss-Newton, and one after the other",
     "The recipe of `gmm-grid` with three optimisers and the same budget. Adam's learning rate falls from 0.001 along a "
-    "cosine that ends with its share of the budget, which is 40 % in the last arm.",
+    "cosine that ends with its share of the budget, which is 40 % in the last arm; that arm compiles two kinds of "
+    "steps.",
     tuple(
-        Arm(label, GRID, {"plan": phases, "score_every": every}, 30, shares)
+        Arm(label, GRID, {"plan": phases, "score_every": every}, 40, shares)
         for label, phases, every, shares in (
             ("Gauss-Newton alone", [{}], 20, ()),
             ("Adam alone", [{"optimiser": "adam"}], 100, ()),

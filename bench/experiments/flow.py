@@ -104,7 +104,7 @@ def emergence(sampler, state, quick=False, radius=1.1):
     import numpy as np
 
     path = np.asarray(_path(sampler, state, 64 if quick else _PARTICLES)[0])[:: _STEPS // 20]
-    times = np.linspace(0, 1, len(path)).tolist()
+    times = np.linspace(0, 1, len(path)).round(4).tolist()
     density, (first, last) = _density_shares(sampler, state, times, radius, 40 if quick else 160)
     modes = sampler.target.modes
 
