@@ -20,8 +20,10 @@ RIVALS = ("xla", "folx")
 
 
 def failure(error, backend):
-    """A row for an exception. Rivals may well need more memory than there is."""
+    """A row for an exception. Rivals may well need more memory than there is; not every size is served."""
     text = f"{type(error).__name__}: {str(error)[:500]}"
+    if text.startswith("BackendError") and ": serves " in text:
+        return {"skipped": str(error)[:500]}
     if backend in RIVALS and ("RESOURCE_EXHAUSTED" in text or "out of memory" in text.lower()):
         return {"out_of_memory": text}
     return {"failed": text}

@@ -11,6 +11,8 @@ from gpu_figures import ENDED, NO_TIME, Figures, bad, failure, supervise
 from gpu_goals import goals, lines
 from report import markdown
 
+from transjet.errors import BackendError
+
 CASE = {"what": "product", "role": "forward", "dtype": "float32", "n": 8, "d": 2, "width": 64}
 
 
@@ -95,6 +97,9 @@ def test_a_measuring_process_that_dies_is_started_again(tmp_path):
 def test_failures_of_ours_are_failures():
     assert failure(RuntimeError("RESOURCE_EXHAUSTED"), "cuda") == {"failed": "RuntimeError: RESOURCE_EXHAUSTED"}
     assert "out_of_memory" in failure(RuntimeError("out of memory"), "xla")
+    refused = BackendError("backend='triton' cannot run gram (forward) on cuda: serves layers up to 128 wide, got 200")
+    assert failure(refused, "triton") == {"skipped": str(refused)}
+    assert "failed" in failure(BackendError("triton cannot compile gram"), "triton")
 
 
 def test_goals_are_held_against_the_better_backend():

@@ -10,14 +10,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from jet_oracle import Case, operands, oracle, outputs_of
 
 from transjet import ops
+from transjet.errors import BackendError
 
 SIZES = {
     "odd": Case(37, 3, 1, (("tanh", 33), ("gelu", 20))),
     "even": Case(128, 2, 1, (("tanh", 64), ("tanh", 64), ("tanh", 64))),
     "wide": Case(19, 5, 2, (("silu", 200), ("sin", 130))),
+    "128 wide": Case(70, 5, 1, (("tanh", 128), ("gelu", 100))),
     "one point": Case(1, 1, 0, (("softplus", 5),)),
     "directions": Case(21, 4, 1, (("tanh", 24), ("sin", 17)), ("shared", 2)),
     "each point's directions": Case(21, 4, 1, (("tanh", 24), ("sin", 17)), ("point", 2)),
@@ -91,13 +94,18 @@ def residual(case: Case, dtype: str, backend: str) -> list[ops.Term]:
 
 
 def compute(name: str, role: str, size: str, dtype: str, backend: str) -> Any:
-    """A jet's role, or a product of the residual where the name is "residual"."""
+    """A jet's role, or a product where the name is "residual"; skipped where triton does not serve it."""
     case = SIZES[size]
     with jax.enable_x64(dtype == "float64"), jax.default_matmul_precision("highest"):
-        if name == "residual":
-            found = product(residual(case, dtype, backend), role)
-        else:
-            found = jet_role(term(name, case, dtype, backend), role)
+        try:
+            if name == "residual":
+                found = product(residual(case, dtype, backend), role)
+            else:
+                found = jet_role(term(name, case, dtype, backend), role)
+        except BackendError as error:
+            if backend != "triton" or ": serves " not in str(error):
+                raise
+            pytest.skip(str(error))
         return jax.tree.map(np.asarray, found)
 
 
