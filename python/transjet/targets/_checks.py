@@ -57,6 +57,14 @@ def positive(value: Any, what: str) -> float:
     return result
 
 
+def centres(value: Any) -> np.ndarray:
+    """Return the centres of a mixture as an array (m, d) with at least one of each."""
+    means = array(value, (None, None), "means")
+    if 0 in means.shape:
+        raise ShapeError(f"means must hold at least one component and one coordinate, got shape {means.shape}")
+    return means
+
+
 def array(value: Any, shape: tuple[int | None, ...], what: str) -> np.ndarray:
     """Return a read-only float64 copy of finite numbers; None in ``shape`` leaves that axis free."""
     try:

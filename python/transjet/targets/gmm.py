@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from transjet.errors import ShapeError
 from transjet.targets import _checks
 from transjet.targets.base import Target, pointwise
 
@@ -45,9 +44,7 @@ def gaussian_mixture(
         TargetError: ``weights`` are not positive or do not sum to 1.
         ConfigError: ``variance`` is not positive.
     """
-    means = _checks.array(means, (None, None), "means")
-    if 0 in means.shape:
-        raise ShapeError(f"means must hold at least one component and one coordinate, got shape {means.shape}")
+    means = _checks.centres(means)
     count, dim = means.shape
     variance = _checks.positive(variance, "variance")
     shares = np.full(count, 1.0 / count) if weights is None else _checks.weights(weights, count, "weights")

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from transjet.errors import ShapeError
 from transjet.targets import _checks
 from transjet.targets.base import Target, pointwise
 from transjet.targets.gmm import uniform_centres
@@ -37,9 +36,7 @@ def student_mixture(
         ShapeError: ``means`` is not (m, d) with at least one row and one column.
         ConfigError: ``df`` is not positive.
     """
-    means, df = _checks.array(means, (None, None), "means"), _checks.positive(df, "df")
-    if 0 in means.shape:
-        raise ShapeError(f"means must hold at least one component and one coordinate, got shape {means.shape}")
+    means, df = _checks.centres(means), _checks.positive(df, "df")
     count, dim = means.shape
     log_constant = math.lgamma(0.5 * (df + 1)) - math.lgamma(0.5 * df) - 0.5 * math.log(df * math.pi)
     centre = means.mean(axis=0)
