@@ -133,6 +133,14 @@ def test_goals_are_held_against_the_better_backend():
     assert "  missed: product, forward, float32, n 9, d 2, width 64: cuda: wrong; triton: in words" in text
 
 
+def test_double_precision_has_its_own_goal_and_wide_networks_none_for_their_share():
+    double = {**CASE, "dtype": "float64", "ms": took(1), "share": 0.9, "wrong": False}
+    rows = [{**double, "backend": "cuda"}, {**double, "backend": "folx", "ms": took(3.5)}]
+    rows += [{**row, "dtype": "float32", "width": 256} for row in rows]
+    found = {goal["goal"]: goal["met"] for goal in goals({"rows": rows})}
+    assert found == {"times as fast as folx in float64": True, "times as fast as folx": False}
+
+
 def test_goals_and_rivals_without_memory_have_their_lines():
     rows = [
         {**CASE, "backend": "cuda", "ms": took(2), "share": 0.25, "gflops": 1.0, "wrong": False},
@@ -140,7 +148,7 @@ def test_goals_and_rivals_without_memory_have_their_lines():
     ]
     results = {"kind": "gpu", "machine": {"device": "made-up GPU"}, "date": "made up", "ceilings": {}, "rows": rows}
     text = markdown(results | {"goals": goals(results)}).splitlines()
-    assert "| share of ceiling | product, forward, float32, n 8, d 2, width 64 | cuda | 0.25 | 0.5 | no |" in text
+    assert "| share of ceiling | product, forward, float32, n 8, d 2, width 64 | cuda | 0.25 | 0.4 | no |" in text
     assert "| forward | float32 | 8 | 2 | 64 | 2 | out of memory | 1 (25 %) |  |" in text
     assert "| product, forward, float32, 8, 2, 64, folx | out of memory: RESOURCE_EXHAUSTED |" in text
 
