@@ -38,7 +38,7 @@ class TrainState(NamedTuple):
         streak: rejected steps in a row, int32 scalar.
         best_params: parameters with the best score so far; the current ones before the first evaluation.
         best_score: log(ESS) + log Z of theirs, -inf before the first evaluation. The ESS of a flow's own samples
-            does not notice a mode that it misses, but its log Z falls short then.
+            does not notice a mode that it misses, but its log Z falls short then. The ELBO for losses of paths.
         average: moving average of the parameters; an empty tuple where none is kept.
         weights: of several residuals, (k,), where they adapt; an empty tuple elsewhere.
     """
