@@ -12,6 +12,29 @@ _LOW_DIMENSION = 8  # up to here uniform points in a box cover the region of int
 # Where the general rule is not the best known setting. Keys are names of the zoo.
 _OVERRIDES: dict[str, dict[str, object]] = {
     "gmm-grid": {"plan": [{"iterations": 100}]},
+    "funnel-10": {
+        "precision_ratio": 100.0,
+        "variance_ratio": 400.0,
+        "average": 0.9,
+        "score_every": 200,
+        "score_samples": 2000,
+        "model": {"input_scale": 2.0, "activation": "silu"},
+        "plan": [
+            {
+                "iterations": 1800,
+                "points": 768,
+                "damping": 0.01,
+                "robust": 20.0,
+                "background_start": 0.0,
+                "noise": 0.0,
+                "spread": 0.5,
+                "scatter": "coordinates",
+                "refresh": 1,
+                "continuation": 0.8,
+                "continuation_power": 16.0,
+            }
+        ],
+    },
     "gmm40-2": {
         "precision_ratio": 625.0,
         "model": {"width": 128, "input_scale": 20.0},
