@@ -42,6 +42,7 @@ class Experiment:
         pooled: figures of all seeds of an arm together, name -> `(rows) -> number or None`.
         profile: name of a row's profile along the path, drawn in a panel of its own; see `flow.emergence`.
         by_target: a panel of the plot for every target, all of them names.
+        judged: samples that judge the end of a row, as `run` has it.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Experiment:
     pooled: dict[str, Callable[..., Any]] = field(default_factory=dict)
     profile: str | None = None
     by_target: bool = False
+    judged: int = 10_000
 
 
 # For every arm: fewer steps of the transport and fewer samples of a score than in a recipe, as both are repeated often.

@@ -107,7 +107,8 @@ def text(experiment, results):
         f"# {experiment.question}",
         experiment.about,
         f"    python bench/experiment.py {experiment.name} --seeds {' '.join(map(str, seeds))}",
-        f"One core a row, of: {_machine(results)}. {_budgets(experiment)} The last state is judged by 10,000 samples. "
+        f"One core a row, of: {_machine(results)}. {_budgets(experiment)} "
+        f"The last state is judged by {experiment.judged:,} samples. "
         "Cells are the mean over seeds ± its standard error, and the worst seed in brackets.",
         table(experiment, results),
         *(["Rows that failed, or stopped before their end:\n\n" + "\n".join(failures)] if failures else []),

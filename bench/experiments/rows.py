@@ -19,15 +19,14 @@ def _samples(sampler, state, key, n):
     return type(parts[0])(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def judge(sampler, state, seed, last=False, quick=False):
-    """What fresh samples say; a set of samples that cannot be judged is said to have failed."""
+def judge(sampler, state, seed, n=_BATCH, quick=False):
+    """What n fresh samples say; a set of samples that cannot be judged is said to have failed."""
     import jax
 
     from transjet.errors import TargetError
 
-    n = 64 if quick else _LAST if last else _BATCH
     try:
-        summary = sampler.summarize(_samples(sampler, state, jax.random.key(10_000 + seed), n))
+        summary = sampler.summarize(_samples(sampler, state, jax.random.key(10_000 + seed), 64 if quick else n))
     except TargetError as error:
         return {"failed": str(error)[:200]}
     values = {name: getattr(summary, name) for name in FIGURES}
@@ -51,7 +50,7 @@ def _point(state, spent, record):
     return point
 
 
-def run(arm, seed, quick=False, checkpoints=4, after=None, start=None, ready=None):
+def run(arm, seed, quick=False, checkpoints=4, after=None, start=None, ready=None, judged=_LAST):
     """Train an arm and judge it at several moments.
 
     Args:
@@ -62,6 +61,7 @@ def run(arm, seed, quick=False, checkpoints=4, after=None, start=None, ready=Non
         after: `(sampler, state, quick) -> dict`, more of the row.
         start: `(state) -> state`, where training starts; that is judged as well then.
         ready: of `prepare`, if that was called before.
+        judged: samples that judge the end.
 
     Returns:
         The row: `curve`, a list of figures at iterations and CPU seconds of training; `planned` iterations; peak
@@ -86,7 +86,7 @@ def run(arm, seed, quick=False, checkpoints=4, after=None, start=None, ready=Non
             state, record, row["stopped"] = error.state, None, str(error)[:200]
         over = "stopped" in row or int(state.iteration) >= marks[-1][0] or (budget is not None and spent >= budget)
         at = time.process_time()
-        curve.append(_point(state, spent, record) | judge(sampler, state, seed, over, quick))
+        curve.append(_point(state, spent, record) | judge(sampler, state, seed, judged if over else _BATCH, quick))
         judging += time.process_time() - at
         if over:
             break
