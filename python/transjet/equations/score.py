@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
@@ -47,6 +48,32 @@ class Noising:
     def beta(self, t: Array) -> Array:
         """beta at times t (n,)."""
         return self.start + (self.end - self.start) * t
+
+    def remaining(self, t: Array) -> Array:
+        """What is left of the target's variance at times t (n,), the square of the factor on x."""
+        return jnp.exp(-(1 - t) * (self.start + (self.end - self.start) * (1 + t) / 2))
+
+    def share(self, precision_ratio: float) -> Callable[[Array], tuple[Array, Array]]:
+        """b(t) of a `BoundaryPath` that suits this process, with its derivative.
+
+        The target N(0, std^2 / r) is N(0, std^2 (1 - (1 - 1/r) m)) when m of its variance is left, which is
+        p_prior^(1-b) rho^b with b = m / (r - (r - 1) m), up to its normaliser. A linear b is far from that: the
+        process forgets the target in a small part of [0, 1].
+
+        Args:
+            precision_ratio: r, about the prior's variance over that of a mode of the target.
+        """
+        r = precision_ratio
+
+        def raw(m: Array) -> Array:
+            return m / (r - (r - 1) * m)
+
+        def of_time(t: Array) -> tuple[Array, Array]:
+            m, first = self.remaining(t), raw(self.remaining(jnp.zeros_like(t)))
+            slope = self.beta(t) * m * r / (r - (r - 1) * m) ** 2
+            return (raw(m) - first) / (1 - first), slope / (1 - first)  # 0 at t = 0, although something is left
+
+        return of_time
 
     def flow(self, x: Array, t: Array, v: PathJet) -> DivergenceJet:
         """The deterministic flow sigma^2/2 grad V - f of a log density V, with its divergence."""

@@ -74,6 +74,7 @@ class BoundaryPath:
         variance_ratio: q of b(t), about that of a wide region over the prior's; with both 1, b = t.
         score_clip: longest gradient of log_rho that its data hold; 0: any length. For training alone: the derivatives
             are those of no function any more, so densities of samples must be computed on a path without it.
+        share: `(t (n,)) -> (b, db/dt)`, in place of the ratios' b.
 
     Raises:
         ConfigError: a ratio below 1, or not finite.
@@ -84,6 +85,7 @@ class BoundaryPath:
     precision_ratio: float = 1.0
     variance_ratio: float = 1.0
     score_clip: float = 0.0
+    share: Callable[[Array], tuple[Array, Array]] | None = None
 
     def __post_init__(self) -> None:
         for name in ("precision_ratio", "variance_ratio"):
@@ -92,6 +94,8 @@ class BoundaryPath:
 
     def schedule(self, t: Array) -> tuple[Array, Array]:
         """b(t) and db/dt."""
+        if self.share is not None:
+            return self.share(t)
         r, q = self.precision_ratio, self.variance_ratio
         if r * q == 1:
             return t, jnp.ones_like(t)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 
 from transjet import equations
 from transjet.collocation import Drift
 from transjet.config import RunConfig
 from transjet.equations import Noising, Params
+from transjet.errors import ConfigError
 from transjet.models import DivergenceJet
 from transjet.paths import GaussianPrior
 from transjet.problems.base import Problem
@@ -21,7 +24,13 @@ Array = jax.Array
 
 def score(config: RunConfig, target: Target, prior: GaussianPrior) -> Problem:
     """`equations.score`; particles follow sigma^2/2 grad V - f."""
-    path, noising = training_path(config, target, prior), Noising(prior.std, config.noising.start, config.noising.end)
+    noising = Noising(prior.std, config.noising.start, config.noising.end)
+    if config.variance_ratio != 1:
+        raise ConfigError(
+            "variance_ratio: expected 1 with equation 'score', whose path follows its process; "
+            f"got {config.variance_ratio}"
+        )
+    path = replace(training_path(config, target, prior), share=noising.share(config.precision_ratio))
     equation = equations.score(path, network(config, target.dim, 1), noising)
 
     def field(params: Params) -> Field:
