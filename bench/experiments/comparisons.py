@@ -27,6 +27,7 @@ def _method_arms(target, seconds, extra_losses):
         return {"method": method, "path": {"narrowing": _NARROWING[target]} | options, "score_every": 50}
 
     pde = {name: {"equation": name} | more for name, more in _EQUATIONS.items()}
+    pde["score"]["precision_ratio"] = _NARROWING[target]
     by_paths = {name: by_path(name) for name in _PATHS}
     for loss in extra_losses:
         by_paths[f"dis, {loss}"] = by_path("dis", loss=loss)
@@ -38,8 +39,8 @@ METHODS = Experiment(
     "Losses on residuals and losses on paths, side by side",
     "Every equation with the recipe of the target, and every path-based method with its default loss, `log-variance`, "
     "and for `dis` with all losses; with the same networks and the same budget. Equations with two residuals take 512 "
-    "points a step, the others 1024; path-based methods take 256 paths of 64 steps, and are told how much a mode is "
-    "narrower than the prior. Recipes have been tuned for `continuity` alone.",
+    "points a step, the others 1024; path-based methods take 256 paths of 64 steps, and they and `score` are told how much "
+    "narrower than the prior a mode is. Recipes have been tuned for `continuity` alone.",
     (
         *_method_arms(GRID, 30, ("kl", "second-moment", "sub-trajectory-balance")),
         *_method_arms(WELLS, 35, ()),
