@@ -39,7 +39,7 @@ METHODS = Experiment(
     "Losses on residuals and losses on paths, side by side",
     "Every equation with the recipe of the target, and every path-based method with its default loss, `log-variance`, "
     "and for `dis` with all losses; with the same networks and the same budget. Equations with two residuals take 512 "
-    "points a step, the others 1024; path-based methods take 256 paths of 64 steps, and they and `score` are told how much "
+    "points a step, the others 1024; path-based methods take 256 paths of 64 steps; they and `score` are told how much "
     "narrower than the prior a mode is. Recipes have been tuned for `continuity` alone.",
     (
         *_method_arms(GRID, 30, ("kl", "second-moment", "sub-trajectory-balance")),
