@@ -93,7 +93,7 @@ UNIQUE = Experiment(
             "continuity, gradient drift": _GRADIENT,
             "annealed-continuity": {"equation": "annealed-continuity"},
             "annealed-continuity, gradient drift": {"equation": "annealed-continuity"} | _GRADIENT,
-            "score": {"equation": "score"},
+            "score": {"equation": "score", "precision_ratio": _NARROWING[GRID]},
             "schroedinger-bridge": {"equation": "schroedinger-bridge"} | _TWO,
             "optimal-transport": {"equation": "optimal-transport"} | _TWO,
         }.items()
