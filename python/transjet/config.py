@@ -157,7 +157,7 @@ class RunConfig:
         precision_ratio: the prior's variance over that of a mode of the target, about; the path between them narrows
             evenly then, see `BoundaryPath`.
         variance_ratio: the variance of the target's widest region over the prior's, about; the path widens evenly then.
-            With both ratios 1 the path is linear in time.
+            With both ratios 1 the path is linear in time. The annealed equations have the path of `annealing` instead.
         dtype: "float32" or "float64".
         backend: "auto" or a backend's name.
         samples: final samples.

@@ -22,7 +22,6 @@ _OVERRIDES: dict[str, dict[str, object]] = {
         "plan": [
             {
                 "iterations": 1800,
-                "points": 768,
                 "damping": 0.01,
                 "robust": 20.0,
                 "background_start": 0.0,

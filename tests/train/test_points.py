@@ -19,7 +19,7 @@ from transjet.models import MLP
 from transjet.optim import DualGaussNewton, FirstOrder
 from transjet.paths import BoundaryPath, GaussianPrior
 from transjet.train import Phase, Trainer, run
-from transjet.train.points import draw_batch
+from transjet.train.points import draw_batch, residual_figures
 
 BOX = UniformBox((-1.0,), (1.0,))
 NET = MLP(1, 1, (), last_gain=1.0)
@@ -73,6 +73,21 @@ def test_with_continuation_a_batch_sees_the_target_of_its_progress() -> None:
         np.testing.assert_allclose(batch.data.log_rho, expected, rtol=1e-5, atol=1e-6)
     with pytest.raises(ConfigError, match="continuation: expected an equation whose data are `BoundaryData`"):
         draw_batch(equation(), {}, phase, jax.random.key(0), (), jnp.float32(0), jnp.float32)
+
+
+def test_with_continuation_reported_residuals_are_of_the_target_that_the_step_saw() -> None:
+    path = BoundaryPath(GaussianPrior(1, 0.7), lambda x: -100 * jnp.sum(x**2))
+    free = Equation({"u": Unknown(NET, "gradient_jet")}, lambda p, data, u: data.log_rho, data=lambda p: path.data(p.x))
+    phase = Phase(SGD, BOX, 40, 256, continuation=1.0, continuation_power=1.0)
+    params = free.init(jax.random.key(0))
+    keys = jax.random.key(1), jax.random.key(2)
+
+    def sizes(progress: float) -> dict[str, float]:
+        still = lambda x, t: 0 * x  # noqa: E731
+        return residual_figures(free, params, phase, still, BOX, keys, (), jnp.float32(progress), jnp.float32)
+
+    for early, late in zip(sizes(0.0).values(), sizes(1.0).values(), strict=True):
+        assert early < 3 < 20 < late
 
 
 def test_the_average_is_scored_and_kept(tmp_path: Any) -> None:

@@ -70,7 +70,7 @@ def residual_figures(
     progress: Array,
     dtype: Any,
 ) -> dict[str, Array]:
-    """Root mean squares of the residual at three kinds of points.
+    """Root mean squares of the residual, of the target that the last step saw, at three kinds of points.
 
     Args:
         equation: gives the residual, with exact divergences and Laplacians.
@@ -90,7 +90,8 @@ def residual_figures(
     """
 
     def size(collocation: Collocation, key: Array, cache: Any) -> Array:
-        residual = equation.residual(params, collocation.draw(key, cache, phase.points, progress, dtype))
+        points = collocation.draw(key, cache, phase.points, progress, dtype)
+        residual = equation.residual(params, _blended(equation.batch(points), phase, progress))
         return jnp.sqrt(jnp.mean(residual**2))
 
     def fresh(collocation: Collocation, key: Array) -> Array:
