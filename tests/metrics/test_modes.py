@@ -45,6 +45,28 @@ def test_error_of_a_share_is_binomial():
         assert std_error == pytest.approx(np.sqrt(value * (1 - value) / N), rel=1e-12)
 
 
+def test_membership_recovers_the_weights_of_components_that_overlap():
+    """Two normals of scales 1 and 3 at a distance of 2: the shares nearest to the centres are not the weights."""
+    scales, truth = np.array([1.0, 3.0]), np.array([0.3, 0.7])
+
+    def membership(x: np.ndarray) -> np.ndarray:
+        parts = truth / scales * np.exp(-0.5 * ((x - [0.0, 2.0]) / scales) ** 2)
+        return parts / parts.sum(axis=1, keepdims=True)
+
+    near = targets.Target("pair", 1, lambda x: -(x[0] ** 2), modes=[[0.0], [2.0]], mode_weights=truth)
+    soft = dataclasses.replace(near, membership=membership)
+
+    def samples(rng: np.random.Generator) -> np.ndarray:
+        k = rng.choice(2, size=N, p=truth)
+        return (2.0 * k + scales[k] * rng.normal(size=N))[:, None]
+
+    runs = [mode_weights(samples(rng), soft) for rng in seeds()]
+    for k in range(2):
+        spread, ratio = calibration([run[k] for run in runs], truth[k])
+        assert 0.85 < spread < 1.15 and 0.88 < ratio < 1.12
+    assert abs(mode_weights(samples(np.random.default_rng(0)), near)[0].value - truth[0]) > 0.1
+
+
 def test_reweighting_recovers_the_truth():
     weighted = [mode_weights(*_with_target(draw(rng, SKEWED))) for rng in seeds()]
     for k in range(9):

@@ -79,6 +79,8 @@ MALFORMED = {
     "weights length": ({"modes": np.zeros((2, 3)), "mode_weights": [1.0]}, ShapeError, "mode_weights"),
     "weights sum": ({"modes": np.zeros((2, 3)), "mode_weights": [0.5, 0.6]}, TargetError, "sum to 1"),
     "weights zero": ({"modes": np.zeros((2, 3)), "mode_weights": [0.0, 1.0]}, TargetError, "positive"),
+    "membership array": ({"modes": np.zeros((2, 3)), "membership": np.eye(2)}, DTypeError, "membership"),
+    "membership alone": ({"membership": np.exp}, TargetError, "without modes"),
     "box not a pair": ({"box": np.zeros((2, 3))}, ShapeError, "box"),
     "box length": ({"box": (np.zeros(2), np.ones(2))}, ShapeError, "box"),
     "box reversed": ({"box": (np.ones(3), np.zeros(3))}, TargetError, "lower < upper"),
@@ -108,6 +110,19 @@ def test_assign_modes_takes_jax_arrays_and_no_points():
     target = make(modes=[[0, 0, 0], [5, 5, 5]])
     assert target.assign_modes(jnp.array([[4.0, 4, 4], [1, 1, 1]])).tolist() == [1, 0]
     assert target.assign_modes(np.zeros((0, 3))).shape == (0,)
+
+
+def test_membership_decides_instead_of_distance():
+    def membership(x: np.ndarray) -> np.ndarray:
+        return np.stack([0.25 + 0 * x[:, 0], 0.75 + 0 * x[:, 0]], axis=1)
+
+    target = make(modes=[[0, 0, 0], [5, 5, 5]], membership=membership)
+    assert target.assign_modes(np.zeros((3, 3), np.float32)).tolist() == [1, 1, 1]
+    assert target.memberships(np.zeros((20_000, 3))).shape == (20_000, 2)
+    assert target.memberships(np.zeros((0, 3))).shape == (0, 2)
+    assert make(modes=[[0, 0, 0]]).memberships(np.zeros((1, 3))) is None
+    with pytest.raises(ShapeError, match=r"shape \(4, 1\), got \(4, 2\)"):
+        make(modes=[[0, 0, 0]], membership=membership).assign_modes(np.zeros((4, 3)))
 
 
 def test_assign_modes_malformed():

@@ -14,7 +14,10 @@ from transjet.targets import Target
 
 
 def mode_weights(x: Any, target: Target, log_w: Any = None) -> tuple[Estimate, ...]:
-    """Estimate the share of the mass in each mode, a sample belonging to the nearest one.
+    """Estimate the share of the mass in each mode.
+
+    A sample belongs to the nearest mode, or to several with the probabilities of the target's ``membership``: the
+    estimate is then that of the components' weights, without bias from their overlap.
 
     Args:
         x: (n, dim) finite samples.
@@ -32,12 +35,7 @@ def mode_weights(x: Any, target: Target, log_w: Any = None) -> tuple[Estimate, .
     """
     points = _checks.points(x, dim=target.dim)
     w = _checks.shares(log_w, len(points))
-    index, squares = target.assign_modes(points), w**2
-    count = len(_modes_of(target))
-    p = _mode_shares(index, w, count)
-    inside = np.bincount(index, squares, count)
-    # Delta method for a ratio: the sum of w_i^2 (1[i in k] - p_k)^2 over the samples.
-    variance = inside * (1.0 - p) ** 2 + (squares.sum() - inside) * p**2
+    p, variance, squares = *_shares_and_variances(points, target, w), w**2
     effective = 1.0 / squares.sum()
     half = 0.5 / (effective + 1.0)
     floor = half * (1.0 - half) / effective
@@ -106,6 +104,18 @@ def mode_coverage(x: Any, target: Target, log_w: Any = None) -> Estimate:
     # For equal shares the first sum is nothing but the noise of the estimated shares, twice the second term.
     first = max(first - 2.0 * second, 0.0)
     return Estimate(float(entropy / np.log(count)), float(np.sqrt(first + second) / np.log(count)))
+
+
+def _shares_and_variances(points: np.ndarray, target: Target, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shares (m,) and, by the delta method for a ratio, their variances sum_i w_i^2 (r_ik - p_k)^2."""
+    count, squares = len(_modes_of(target)), w**2
+    r = target.memberships(points)
+    if r is not None:
+        p = w @ r
+        return p, squares @ (r - p) ** 2
+    index = target.assign_modes(points)
+    p, inside = _mode_shares(index, w, count), np.bincount(index, squares, count)
+    return p, inside * (1.0 - p) ** 2 + (squares.sum() - inside) * p**2
 
 
 def _mode_shares(index: np.ndarray, w: np.ndarray, count: int) -> np.ndarray:

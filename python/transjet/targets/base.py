@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from transjet.targets import _checks
 
 LogDensity = Callable[[jax.Array], jax.Array]
 Sampler = Callable[[jax.Array, int], jax.Array]
+Membership = Callable[[np.ndarray], np.ndarray]
 
 # Rows of x that are compared with all modes at once: bounds the workspace of assign_modes.
 _BLOCK = 16384
@@ -34,7 +35,10 @@ class Target:
         log_z: log of the integral of rho, if known.
         sample: ``sample(key, n)`` draws n exact samples (n, d), if such a sampler exists.
         modes: (m, d) one representative point per mode (a component's centre in a mixture).
-        mode_weights: (m,) share of the mass that lies nearest to each mode; positive, sums to 1.
+        mode_weights: (m,) share of the mass that belongs to each mode; positive, sums to 1.
+        membership: maps float64 points (n, d) to the probabilities (n, m) that each belongs to each mode, such as those
+            of a mixture's components given the point: their mean over the target is then ``mode_weights`` exactly,
+            however much components overlap. None: a point belongs to the nearest mode.
         box: (lower (d,), upper (d,)) a box that holds nearly all mass, for uniform collocation points.
         mean: (d,) exact mean, if it exists and is known.
         std: (d,) exact standard deviation of each coordinate, if it exists and is known.
@@ -55,6 +59,7 @@ class Target:
     sample: Sampler | None = None
     modes: np.ndarray | None = None
     mode_weights: np.ndarray | None = None
+    membership: Membership | None = None
     box: tuple[np.ndarray, np.ndarray] | None = None
     mean: np.ndarray | None = None
     std: np.ndarray | None = None
@@ -79,7 +84,9 @@ class Target:
             raise TargetError(f"std must be positive, the least is {self.std.min()}; leave it out if unknown")
 
     def assign_modes(self, x: Any) -> np.ndarray:
-        """Return the index of the nearest mode (Euclidean distance) of each point.
+        """Return the index of the mode that each point most likely belongs to.
+
+        That is the one of the largest ``membership``, or the nearest one (Euclidean distance) without it.
 
         Args:
             x: (n, dim) finite points.
@@ -89,15 +96,46 @@ class Target:
 
         Raises:
             TargetError: the target lists no modes, or a point is not finite.
-            ShapeError: ``x`` is not (n, dim).
+            ShapeError: ``x`` is not (n, dim), or ``membership`` gives another shape than (n, m).
         """
+        indices = []
+        for block, modes in self._blocks(x):
+            indices.append(_nearest(block, modes) if self.membership is None else self._members(block).argmax(axis=1))
+        return np.concatenate(indices) if indices else np.zeros(0, dtype=np.intp)
+
+    def memberships(self, x: Any) -> np.ndarray | None:
+        """Return the probability that each point belongs to each mode.
+
+        Args:
+            x: (n, dim) finite points.
+
+        Returns:
+            (n, m) rows that sum to 1, or None where every point belongs to its nearest mode alone.
+
+        Raises:
+            TargetError: the target lists no modes, or a point is not finite.
+            ShapeError: ``x`` is not (n, dim), or ``membership`` gives another shape than (n, m).
+        """
+        if self.membership is None:
+            return None
+        blocks = [self._members(block) for block, _ in self._blocks(x)]
+        return np.concatenate(blocks) if blocks else np.zeros((0, len(self.modes)))  # type: ignore[arg-type]
+
+    def _blocks(self, x: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Checked float64 points, some at a time, with the modes."""
         if self.modes is None:
             raise TargetError(f"target {self.name!r} lists no modes; give it modes=(m, dim) to assign points")
         x = np.asarray(x)
         if x.ndim != 2 or x.shape[1] != self.dim:
-            raise ShapeError(f"assign_modes expects x of shape (n, {self.dim}), got {x.shape}; one row per point")
-        blocks = [_nearest(x[i : i + _BLOCK], self.modes) for i in range(0, len(x), _BLOCK)]
-        return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.intp)
+            raise ShapeError(f"points must have shape (n, {self.dim}), got {x.shape}; one row per point")
+        for i in range(0, len(x), _BLOCK):
+            yield _finite(x[i : i + _BLOCK].astype(np.float64)), self.modes
+
+    def _members(self, x: np.ndarray) -> np.ndarray:
+        found, wanted = self.membership(x), (len(x), len(self.modes))  # type: ignore[misc, arg-type]
+        if found.shape != wanted:
+            raise ShapeError(f"membership must map points {x.shape} to shape {wanted}, got {found.shape}")
+        return found
 
 
 def pointwise(fn: LogDensity, dim: int) -> LogDensity:
@@ -134,6 +172,10 @@ def _check_names_and_functions(target: Target) -> None:
         raise DTypeError(f"log_density must be callable, got {type(target.log_density).__name__}; pass a function")
     if target.sample is not None and not callable(target.sample):
         raise DTypeError(f"sample must be callable, got {type(target.sample).__name__}; pass sample(key, n) or None")
+    if target.membership is not None and not callable(target.membership):
+        raise DTypeError(f"membership must be callable, got {type(target.membership).__name__}; pass None without one")
+    if target.membership is not None and target.modes is None:
+        raise TargetError("membership is given without modes; pass modes=(m, dim) as well")
 
 
 def _checked_modes(modes: Any, weights: Any, dim: int) -> dict[str, np.ndarray]:
@@ -150,12 +192,13 @@ def _checked_modes(modes: Any, weights: Any, dim: int) -> dict[str, np.ndarray]:
     return checked
 
 
-def _nearest(x: np.ndarray, modes: np.ndarray) -> np.ndarray:
-    x = x.astype(np.float64)
+def _finite(x: np.ndarray) -> np.ndarray:
     bad = ~np.isfinite(x).all(axis=1)
     if bad.any():
-        raise TargetError(
-            f"assign_modes got {bad.sum()} point(s) with NaN or infinity among {len(x)}; remove them first"
-        )
+        raise TargetError(f"modes of {bad.sum()} point(s) with NaN or infinity among {len(x)}; remove them first")
+    return x
+
+
+def _nearest(x: np.ndarray, modes: np.ndarray) -> np.ndarray:
     # argmin |x - m|^2 = argmin |m|^2 - 2 x.m: the term |x|^2 is common to all modes.
     return np.argmin((modes**2).sum(axis=1) - 2.0 * (x @ modes.T), axis=1)
