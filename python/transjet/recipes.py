@@ -40,6 +40,13 @@ _OVERRIDES: dict[str, dict[str, object]] = {
         "plan": [{"iterations": 600, "points": 2048, "noise": 1.0}],
     },
     "many-well-5": {"precision_ratio": 4.0, "plan": [{"noise": 0.14}]},
+    "many-well-50": {
+        "precision_ratio": 4.0,
+        "average": 0.9,
+        "score_every": 100,
+        "score_samples": 2000,
+        "plan": [{"iterations": 1000}],
+    },
 }
 
 
