@@ -1,4 +1,4 @@
-"""Densities to sample: the zoo of known targets, and targets made of a user's own log density."""
+"""Densities to sample: the zoo of known targets, random ones, and targets made of a user's own log density."""
 
 from transjet.targets.banana import banana
 from transjet.targets.base import Target
@@ -7,6 +7,7 @@ from transjet.targets.cox import finnish_pines, log_gaussian_cox
 from transjet.targets.custom import from_log_density
 from transjet.targets.double_well import double_well
 from transjet.targets.eight_schools import eight_schools
+from transjet.targets.families import FAMILIES, HELD_OUT_SEEDS, TUNING_SEEDS, Draw, Family, draws, random
 from transjet.targets.funnel import funnel
 from transjet.targets.gmm import gaussian_mixture, gmm40, gmm_grid
 from transjet.targets.lennard_jones import lennard_jones
@@ -22,7 +23,12 @@ from transjet.targets.seeds import seeds
 from transjet.targets.student import student10, student_mixture
 
 __all__ = [
+    "FAMILIES",
+    "HELD_OUT_SEEDS",
+    "TUNING_SEEDS",
+    "Draw",
     "Facts",
+    "Family",
     "Target",
     "banana",
     "breast_cancer",
@@ -30,6 +36,7 @@ __all__ = [
     "brownian_known",
     "design_matrix",
     "double_well",
+    "draws",
     "eight_schools",
     "facts",
     "finnish_pines",
@@ -49,6 +56,7 @@ __all__ = [
     "many_well_pairs",
     "names",
     "phi4",
+    "random",
     "rings",
     "seeds",
     "sonar",

@@ -46,6 +46,11 @@ class TabulatedDensity:
         x, density, _ = self._table
         return float(np.trapezoid(function(x) * density, x) / np.trapezoid(density, x))
 
+    def expectations(self, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """E[function(x)] (k,), for a smooth function that maps (n,) to (k, n)."""
+        x, density, _ = self._table
+        return np.trapezoid(function(x) * density, x, axis=1) / np.trapezoid(density, x)
+
     def mass_below(self, point: float) -> float:
         """Probability of x < point, a point where the density is small or smooth over a cell."""
         x, _, _ = self._table

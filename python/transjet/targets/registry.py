@@ -15,6 +15,7 @@ from transjet.targets.brownian import brownian, brownian_known
 from transjet.targets.cox import finnish_pines
 from transjet.targets.double_well import double_well
 from transjet.targets.eight_schools import eight_schools
+from transjet.targets.families import by_name
 from transjet.targets.funnel import funnel
 from transjet.targets.gmm import gmm40, gmm_grid
 from transjet.targets.lennard_jones import lennard_jones
@@ -115,10 +116,11 @@ def facts(name: str) -> Facts:
     """Return what a listing says about a target of the zoo; no data file is read.
 
     Args:
-        name: one of ``names()``.
+        name: a name that ``get`` takes.
 
     Raises:
         TargetError: there is no target of that name.
+        ConfigError: a family has no random targets of that dimension.
     """
     if isinstance(name, str) and name in _FROM_DATA:
         return _FROM_DATA[name][1]
@@ -128,18 +130,21 @@ def facts(name: str) -> Facts:
 
 
 def get(name: str) -> Target:
-    """Return a target of the zoo.
+    """Return a target of the zoo, or a random one.
 
     Args:
-        name: one of ``names()``.
+        name: one of ``names()``, or ``random:FAMILY-DIM:SEED`` for what ``random`` draws.
 
     Returns:
         The target; the same object at every call, so that compiled functions of it are reused.
 
     Raises:
         TargetError: there is no target of that name; the message lists the nearest ones.
+        ConfigError: a family has no random targets of that dimension.
         DataError: it is made of a data file that is not there; the message says where it should be.
     """
+    if isinstance(name, str) and name.startswith("random:"):
+        return by_name(name)
     if not isinstance(name, str) or name not in names():
         near = difflib.get_close_matches(str(name), names(), n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"the zoo has {', '.join(names())}"
