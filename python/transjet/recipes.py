@@ -36,8 +36,10 @@ _OVERRIDES: dict[str, dict[str, object]] = {
     },
     "gmm40-2": {
         "precision_ratio": 625.0,
-        "model": {"width": 128, "input_scale": 20.0},
-        "plan": [{"iterations": 600, "points": 2048, "noise": 1.0}],
+        "average": 0.9,
+        "score_every": 50,
+        "model": {"depth": 4, "input_scale": 20.0},
+        "plan": [{"iterations": 900, "points": 1536, "noise": 1.0, "damping": 0.03}],
     },
     "many-well-5": {"precision_ratio": 4.0, "plan": [{"noise": 0.14}]},
     "many-well-50": {
