@@ -169,6 +169,7 @@ class RunConfig:
         antithetic: particles of scores and samples along the ODE start in pairs z, -z. Standard errors take samples
             for independent, which they are not then.
         monitor: look for failure signatures at every score.
+        verdict: judge the final samples by evidence that needs no truth.
         sampling: how final samples are drawn.
         path: training of the path-based methods.
         residual: what the residual is made of, and how it counts.
@@ -194,6 +195,7 @@ class RunConfig:
     average: float = 0.0
     antithetic: bool = False
     monitor: bool = True
+    verdict: bool = True
     sampling: SamplingConfig = SamplingConfig()
     path: PathLossConfig = PathLossConfig()
     residual: ResidualConfig = ResidualConfig()  # noqa: RUF009

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -13,7 +13,7 @@ import numpy as np
 
 from transjet.collocation import Collocation, Pilot, Sliced, Trajectories, UniformBox, pilot_box
 from transjet.config import PhaseConfig, RunConfig
-from transjet.diagnostics import entropic_coverage, pareto_k
+from transjet.diagnostics import Inquiry, Verdict, decide, entropic_coverage, pareto_k
 from transjet.equations import Params
 from transjet.errors import ConfigError, DTypeError, ShapeError
 from transjet.metrics import Summary, summarize
@@ -24,7 +24,7 @@ from transjet.problems import Problem, build_collocation, build_path_trainer, bu
 from transjet.problems.points import ALONG_FLOW, box_of, flow_of
 from transjet.recipes import recipe
 from transjet.targets import Target
-from transjet.train import Balance, Phase, RunResult, Trainer, TrainState, run
+from transjet.train import Balance, Costs, Evaluations, Phase, RunResult, Trainer, TrainState, count, run, stand_in
 from transjet.transport import (
     Diffusion,
     NetworkField,
@@ -132,8 +132,9 @@ class Sampler:
         return self.trainer.step(state)
 
     def run(self, state: TrainState, **options: Any) -> RunResult:
-        """Train to the end of the plan; options as for `transjet.train.run`."""
-        defaults = {"score_every": self.config.score_every, "checkpoint_every": self.config.checkpoint_every}
+        """Train to the end of the plan; options as for `transjet.train.run`. Evaluations of the target are counted."""
+        defaults: dict[str, Any] = {"score_every": self.config.score_every, "costs": self.costs}
+        defaults["checkpoint_every"] = self.config.checkpoint_every
         return run(self.trainer, state, **(defaults | options))
 
     def sample(self, state: TrainState, key: Array, n: int | None = None) -> WeightedSamples:
@@ -153,6 +154,21 @@ class Sampler:
         n = self.config.samples if n is None else n
         batch = min(n, _BATCH) if isinstance(n, (int, np.integer)) else _BATCH  # what is no number is refused below
         return sample_in_batches(lambda k: self._draw(state.best_params, k, n=batch), key, n, batch)
+
+    @cached_property
+    def costs(self) -> Costs:
+        """Evaluations of the target by steps, scores and the like, told from their shapes; nothing is run."""
+        return self._twin.trainer.costs()
+
+    def evaluations(self, n: int | None = None) -> Evaluations:
+        """Evaluations of the target that `sample` takes for n samples; None: the configuration's number.
+
+        Whole batches are drawn, also where fewer samples are left.
+        """
+        n = self.config.samples if n is None else n
+        batch = min(n, _BATCH)
+        params = jax.eval_shape(self._twin.init, jax.random.key(0)).params
+        return -(-n // batch) * count(partial(self._twin._sampled, n=batch), params, jax.random.key(0))
 
     def log_density(self, state: TrainState, x: Any) -> Array:
         """Log density of the trained flow at points x (n, d), by reverse transport; shape (n,).
@@ -196,6 +212,62 @@ class Sampler:
     def summarize(self, samples: WeightedSamples, key: Array | None = None) -> Summary:
         """Log Z, ESS, ELBO, mode weights and more, each with a standard error."""
         return summarize(samples.x, samples.log_weights, self.target, key=key)
+
+    @cached_property
+    def _twin(self) -> Sampler:
+        """A sampler of the smallest networks whose target leaves marks: it evaluates at as many points as this one."""
+        model = dataclasses.replace(self.config.model, width=2, depth=1)
+        box = self.target.box
+        if self.pilot is not None:
+            box = np.asarray(self.pilot.box.lower), np.asarray(self.pilot.box.upper)
+        target = dataclasses.replace(self.target, log_density=stand_in(self.target.dim), box=box)
+        return Sampler(target, dataclasses.replace(self.config, model=model, backend="xla"))
+
+    def verdict(self, state: TrainState, samples: WeightedSamples, key: Array) -> Verdict:
+        """Whether samples are to be trusted, by evidence that needs no truth, with reasons and next steps.
+
+        It moves samples and anneals chains from the prior by Langevin steps, and asks the flow for its density where
+        they end. Samples along a diffusion or of a path-based method have no density: they are judged by their weights
+        and by log Z of the chains alone. See docs/verdict.md.
+
+        Args:
+            state: trained, that of the samples.
+            samples: from `sample`, independent.
+            key: JAX random key.
+
+        Returns:
+            Verdict(level, reasons, next_steps, figures); its own evaluations of the target are among the figures.
+
+        Raises:
+            TargetError: all weights are zero.
+        """
+        density = partial(self.log_density, state) if self._has_density else None
+        figures = self._inquiry.figures(samples.x, samples.log_weights, key, density)
+        if isinstance(self.trainer, Trainer):
+            figures |= self.trainer.residuals(state._replace(params=state.best_params))
+        spent = self.verdict_evaluations(state, len(samples.x))
+        return decide(figures | {"evaluations": float(spent.values), "gradient_evaluations": float(spent.gradients)})
+
+    def verdict_evaluations(self, state: TrainState, n: int) -> Evaluations:
+        """Evaluations of the target that `verdict` takes for n samples."""
+        inquiry, key, dtype = self._twin._inquiry, jax.random.key(0), jnp.dtype(self.config.dtype)
+        spent = count(inquiry.chains, key)
+        if self._has_density:
+            array = partial(jax.ShapeDtypeStruct, dtype=dtype)
+            spent += count(inquiry.moved, array((n, self.target.dim)), array((n,)), key)
+            params = jax.eval_shape(self._twin.init, key).params
+            looked_at = inquiry.census.chains + min(inquiry.census.samples, n)
+            spent += count(self._twin._log_density, params, array((looked_at, self.target.dim)))
+        last = int(state.iteration) - 1
+        return spent if last < 0 else spent + self.costs.monitored(self.trainer.plan, last)
+
+    @property
+    def _has_density(self) -> bool:
+        return self.problem is not None and self.config.sampling.sampler == "ode"
+
+    @cached_property
+    def _inquiry(self) -> Inquiry:
+        return Inquiry(self.target.log_density, self.prior, dtype=jnp.dtype(self.config.dtype))
 
     # --- parts -------------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from transjet.cli import main
 
 OPTIONS = (
     "model.width=8", "model.depth=2", "plan.0.points=64", "plan.0.iterations=6", "samples=256",
-    "transport_steps=20", "score_samples=64", "score_every=3", "checkpoint_every=2",
+    "transport_steps=20", "score_samples=64", "score_every=3", "checkpoint_every=2", "verdict=false",
 )  # fmt: skip
 TINY = [word for option in OPTIONS for word in ("--set", option)]
 

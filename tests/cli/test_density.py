@@ -1,7 +1,8 @@
-"""`transjet run file.py:function`: a user's own density, and every way in which it can be wrong."""
+"""`transjet run file.py:function` or `module:function`: one's own density, and every way in which it can be wrong."""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import sys
 
@@ -9,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from transjet.cli.density import TargetSpec
+from transjet.cli.density import TargetSpec, add_options, spec_of
 from transjet.errors import ConfigError, TargetError
 from transjet.io import RunFolder
 from transjet.targets import get
@@ -139,6 +140,7 @@ def test_a_function_that_is_not_there(transjet, file, name, message):
 
 def test_without_a_box_uniform_points_get_one_from_a_pilot_run(transjet, file, tmp_path):
     words = ["--dim", 1, "--set", "plan.0.collocation=uniform", "--iterations", 2, "--out", tmp_path / "run"]
+    words += ["--set", "verdict=false"]
     outcome = transjet("run", file, *words)
     assert outcome.code == 0 and "a pilot run found [" in outcome.err
     assert RunFolder(tmp_path / "run").read_metrics()["pilot_evaluations"] > 10_000
@@ -150,3 +152,41 @@ def test_an_error_inside_the_file_is_told(file):
         spec_for(file, dim=1).load()
     with pytest.raises(ConfigError, match="--dim"):
         spec_for(file).load()
+
+
+def test_a_function_in_a_module_is_imported(tmp_path, monkeypatch):
+    package = tmp_path / "own_densities"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "gaussians.py").write_text(GAUSSIAN.replace("from constants", "from .constants"))
+    (package / "constants.py").write_text("MEAN = 0.5\n")
+    monkeypatch.chdir(tmp_path)
+    spec = spec_of(parsed("own_densities.gaussians:halved", "--dim", "7"))
+    assert spec.folder == str(tmp_path) and TargetSpec.from_dict(spec.to_dict()) == spec
+    monkeypatch.chdir("/")
+    target = spec.load()
+    assert (target.name, target.dim) == ("own_densities.gaussians:halved", 7)
+    assert float(target.log_density(np.full(7, 2.5, np.float32))) == -7.0
+    assert str(tmp_path) not in sys.path
+    (package / "gaussians.py").write_text(GAUSSIAN)
+    with pytest.raises(TargetError, match="it has changed"):
+        spec.load()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["absent_module:f", "--dim", "1"], "absent_module: importing it failed: ModuleNotFoundError"),
+        (["json:absent", "--dim", "1"], "json: expected a function absent; it has none"),
+        (["json:loads"], "expected the number of coordinates; give it by --dim"),
+    ],
+)
+def test_a_module_that_does_not_fit(words, message):
+    with pytest.raises((TargetError, ConfigError), match=message):
+        spec_of(parsed(*words)).load()
+
+
+def parsed(*words):
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    return parser.parse_args(words)

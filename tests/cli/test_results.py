@@ -34,7 +34,7 @@ def test_every_use_of_a_seed_has_a_key_of_its_own():
     import jax
 
     keys = [training_key(3), *jax.random.split(training_key(3), 3)]
-    keys += [stream_key(3, name) for name in ("run", "sample", "eval", "distances")]
+    keys += [stream_key(3, name) for name in ("run", "sample", "eval", "distances", "verdict")]
     assert len({tuple(jax.random.key_data(key).tolist()) for key in keys}) == len(keys)
     with pytest.raises(KeyError):
         stream_key(3, "unheard of")

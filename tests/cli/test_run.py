@@ -63,6 +63,15 @@ def test_metrics_are_flat_strict_and_say_where_they_come_from(finished):
     assert "cores" in figures["hardware"] and "cpu" in figures["hardware"]
 
 
+def test_evaluations_of_the_target_are_counted_by_purpose(finished):
+    figures, history = RunFolder(finished).read_metrics(), RunFolder(finished).read_history()
+    told = {name: figures[f"evaluations_{name}"] for name in ("training", "scores", "monitor", "samples")}
+    assert told == {"training": 6 * 64, "scores": 2 * 64, "monitor": 2 * 3 * 64, "samples": 256}
+    assert (figures["evaluations"], figures["gradient_evaluations"]) == (sum(told.values()), 12 * 64)
+    assert history["evaluations"].tolist() == [64, 128, 256, 512, 576, 704], "the monitor's come after the row"
+    assert history["gradients"].tolist() == [64, 128, 192, 448, 512, 576]
+
+
 def test_history_and_checkpoints_tell_the_same_story(finished):
     run, record = open_run(finished)
     history = run.read_history()
@@ -87,7 +96,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(transjet, 
 
 
 def test_the_terminal_shows_heading_progress_and_table(transjet, tiny, tmp_path):
-    outcome = transjet("run", "double-well", "--out", tmp_path / "run", "--no-pictures", "--iterations", 2, *tiny)
+    words = ["--no-pictures", "--iterations", 2, *tiny, "--set", "verdict=true"]
+    outcome = transjet("run", "double-well", "--out", tmp_path / "run", *words)
     assert outcome.code == 0
     lines = outcome.err.splitlines()
     assert lines[0] == (
@@ -97,6 +107,12 @@ def test_the_terminal_shows_heading_progress_and_table(transjet, tiny, tmp_path)
     assert "trained 2 iterations in" in outcome.err
     assert lines[-1] == f"results in {tmp_path / 'run'}"
     assert outcome.out.startswith("figure") and "mode weight 0" in outcome.out
+    assert "evaluations of the log density (training 128, scores 64, monitor 192, samples 256, verdict " in outcome.out
+    figures = RunFolder(tmp_path / "run").read_metrics()
+    assert f"verdict: {figures['verdict']}" in outcome.out and len(figures["verdict_reasons"]) > 0
+    assert all(reason in outcome.out for reason in figures["verdict_reasons"])
+    assert figures["verdict_ess"] == pytest.approx(figures["ess"]) and figures["verdict_chains"] == 256
+    assert figures["verdict_evaluations"] == figures["evaluations_verdict"]
     assert not list((tmp_path / "run").glob("*.png"))
 
 

@@ -20,7 +20,9 @@ SELECT = jax.jit(ResidualAdaptive.select, static_argnums=(0, 4))
 
 
 def select(adaptive: ResidualAdaptive, n: int, seed: int, residual: Any = RESIDUAL) -> Any:
-    return SELECT(adaptive, jax.random.key(seed), CANDIDATES, residual, n)
+    points, weights, index = SELECT(adaptive, jax.random.key(seed), CANDIDATES, residual, n)
+    np.testing.assert_array_equal(points.x, CANDIDATES.x[index])
+    return points, weights
 
 
 @pytest.mark.parametrize(("power", "floor"), [(1.0, 1.0), (2.0, 0.3), (0.0, 1.0)])

@@ -106,3 +106,15 @@ def test_an_unwritable_place_is_an_output_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="can be appended to"):
         append_history(tmp_path / "file" / "h.csv", [row(0)])
+
+
+def test_a_history_from_before_evaluations_were_counted_is_read_and_gone_on_with(tmp_path):
+    path, old = tmp_path / "h.csv", HISTORY_COLUMNS[:10]
+    path.write_text(",".join(old) + "\n1,0.5,2,3,1,0.001,1,nan,nan,nan\n")
+    assert read_history(path)["loss"].tolist() == [2.0] and np.isnan(read_history(path)["evaluations"]).all()
+    append_history(path, [row(2, evaluations=64.0)])
+    assert path.read_text().startswith(",".join(HISTORY_COLUMNS) + "\n1,0.5,2,3,1,0.001,1,nan,nan,nan,nan,nan\n2,")
+    np.testing.assert_array_equal(read_history(path)["evaluations"], [np.nan, 64.0])
+    path.write_text(",".join(old) + "\n1,2\n")
+    with pytest.raises(OutputError, match="a row of another length"):
+        read_history(path)

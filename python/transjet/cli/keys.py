@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 
 # Far from the small numbers that splitting a key amounts to, so that no stream meets one of training's.
-_NAMES = ("run", "sample", "eval", "distances", "unweighted")
+_NAMES = ("run", "sample", "eval", "distances", "unweighted", "verdict")
 _STREAMS = {name: 2**30 + number for number, name in enumerate(_NAMES, start=1)}
 
 

@@ -15,6 +15,7 @@ from transjet.metrics import Summary
 from transjet.optim import Outcome
 from transjet.plots import save_all
 from transjet.targets import Target
+from transjet.train import Spent, total
 from transjet.transport import WeightedSamples
 
 
@@ -71,6 +72,23 @@ def pilot_figures(pilot: Pilot | None) -> dict[str, Any]:
         return {}
     box = [list(pilot.box.lower), list(pilot.box.upper)]
     return {"pilot_box": box, "pilot_evaluations": pilot.evaluations, "pilot_acceptance": pilot.acceptance}
+
+
+def evaluation_figures(spent: Spent) -> dict[str, int]:
+    """Evaluations of the target for a JSON file: all, and those of the log density by purpose."""
+    every = total(spent)
+    sums = {"evaluations": every.values, "gradient_evaluations": every.gradients, "hessian_products": every.products}
+    return sums | {f"evaluations_{purpose}": counts.values for purpose, counts in spent.items()}
+
+
+def evaluations_in_words(spent: Spent) -> str:
+    """The same in words."""
+    every = total(spent)
+    parts = [f"{purpose} {counts.values:,}" for purpose, counts in spent.items() if counts.values]
+    text = (
+        f"{every.values:,} evaluations of the log density ({', '.join(parts)}), {every.gradients:,} with its gradient"
+    )
+    return f"{text}, {every.products:,} products with its Hessian" if every.products else text
 
 
 def in_short(summary: Summary) -> str:

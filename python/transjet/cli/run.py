@@ -17,6 +17,8 @@ from transjet.cli.keys import stream_key
 from transjet.cli.record import RunRecord, open_run
 from transjet.cli.results import (
     draw_pictures,
+    evaluation_figures,
+    evaluations_in_words,
     figures,
     pilot_figures,
     pilot_in_words,
@@ -28,6 +30,7 @@ from transjet.errors import ConfigError, OutputError
 from transjet.io import RunFolder, make_progress
 from transjet.recipes import recipe
 from transjet.sampler import Sampler
+from transjet.train import spend
 
 INTERRUPTED = 130
 
@@ -127,13 +130,24 @@ def _finish(session: Session, arguments: argparse.Namespace) -> None:
     began = time.perf_counter()
     samples = sampler.sample(session.state, stream_key(record.seed, "run"))
     timings = {"seconds": session.seconds, "seconds_sampling": time.perf_counter() - began}
+    spend(session.spent, "samples", sampler.evaluations())
     run.write_samples(*samples)
     summary = sampler.summarize(samples)
     counts = {"iterations": iterations, **rejected(session.rejections)}
     found = {"findings": session.monitor.to_json() if session.monitor else [], **pilot_figures(sampler.pilot)}
-    run.write_metrics({**figures(summary, record), **counts, **timings, **found})
+    judged: dict[str, Any] = {}
+    if record.config.verdict:
+        progress.message("judging the samples")
+        verdict = sampler.verdict(session.state, samples, stream_key(record.seed, "verdict"))
+        spend(session.spent, "verdict", sampler.verdict_evaluations(session.state, len(samples.x)))
+        judged = verdict.to_json()
+    counts |= evaluation_figures(session.spent)
+    run.write_metrics({**figures(summary, record), **counts, **timings, **found, **judged})
     if not arguments.quiet:
         print(summary.table())
+        print(evaluations_in_words(session.spent))
+        if judged:
+            print(verdict)
     if not arguments.no_pictures:
         draw_pictures(run, sampler.target, samples, summary, progress)
     progress.message(f"results in {run.path}")

@@ -16,7 +16,7 @@ from transjet.diagnostics import Monitor
 from transjet.errors import CheckpointError, ConfigError, TrainingError
 from transjet.io import Progress, RunFolder, read_meta
 from transjet.sampler import Sampler
-from transjet.train import Record, RunResult, Trainer, TrainState, locate
+from transjet.train import Evaluations, Record, RunResult, Spent, Trainer, TrainState, locate, spend
 
 _FLUSH_SECONDS = 5.0  # between writes of the history
 
@@ -36,6 +36,7 @@ class Session:
         seconds: of training so far, those before a resume included.
         rejections: steps rejected so far, by name of the outcome.
         monitor: looks for failure signatures; None: not asked for.
+        spent: evaluations of the target so far, by purpose.
     """
 
     def __init__(self, run: RunFolder, record: RunRecord, sampler: Sampler, progress: Progress) -> None:
@@ -43,6 +44,9 @@ class Session:
         self.state: TrainState = sampler.init(training_key(record.seed))
         self.seconds = 0.0
         self.rejections: dict[str, int] = {}
+        self.spent: Spent = {}
+        if sampler.pilot is not None:
+            spend(self.spent, "pilot", Evaluations(sampler.pilot.evaluations, sampler.pilot.evaluations))
         self.monitor: Monitor | None = None
         if record.config.monitor:
             self.monitor = Monitor(record.iterations, lambda finding: progress.message(f"warning: {finding}"))
@@ -92,6 +96,7 @@ class Session:
                 on_scores=self._on_scores,
                 seconds=self.seconds,
                 rejections=self.rejections,
+                spent=self.spent,
             )
         except TrainingError as error:
             raise TrainingError(f"{error}, kept in {self._checkpoints.latest()}") from error
@@ -109,6 +114,7 @@ class Session:
             raise CheckpointError(f"{error}. Move {path.name} away to resume from the checkpoint before it") from error
         self.seconds, self.rejections = float(meta["seconds"]), dict(meta["rejections"])
         self._remembered = meta.get("monitor")
+        self.spent = {purpose: Evaluations(**counts) for purpose, counts in meta.get("evaluations", {}).items()}
 
     def _records(self) -> list[Record]:
         """The history as the training loop gave it."""
@@ -136,6 +142,7 @@ class Session:
         trainer = self.sampler.trainer
         if self.monitor:
             residuals = trainer.residuals(state) if isinstance(trainer, Trainer) else {}
+            spend(self.spent, "monitor", self.sampler.costs.monitored(trainer.plan, record.iteration - 1))
             self.monitor.score(record, figures | residuals)
 
     def _on_checkpoint(self, state: TrainState, seconds: float) -> None:
@@ -147,6 +154,7 @@ class Session:
             "record": self.record.to_dict(),
             "seconds": seconds,
             "rejections": self.rejections,
+            "evaluations": {purpose: counts.to_dict() for purpose, counts in self.spent.items()},
             "monitor": self.monitor.remember() if self.monitor else None,
         }
         self._checkpoints.save(int(state.iteration), state, meta=meta, score=score if math.isfinite(score) else None)

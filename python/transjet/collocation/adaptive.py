@@ -82,4 +82,4 @@ class ResidualAdaptive:
         index = systematic(key, jnp.log(relative), n)
         weights = jnp.mean(relative) / relative[index]
         points = Points(candidates.x[index], candidates.t[index])
-        return WeightedPoints(points, weights if self.unbiased else jnp.ones_like(weights))
+        return WeightedPoints(points, weights if self.unbiased else jnp.ones_like(weights), index)

@@ -29,10 +29,12 @@ class WeightedPoints(NamedTuple):
     Attributes:
         points: n of them.
         weights: (n,), of mean about 1.
+        chosen: (n,), which of the candidates they are.
     """
 
     points: Points
     weights: Float[Array, " n"]
+    chosen: Array
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,10 @@ HISTORY_COLUMNS = (
     "ess",
     "log_z",
     "log_z_std_error",
+    "evaluations",
+    "gradients",
 )
+_FIRST = 10  # columns of a history from before evaluations were counted
 _HEADER = ",".join(HISTORY_COLUMNS) + "\n"
 
 
@@ -88,8 +91,12 @@ def truncate_history(path: str | Path, iteration: int) -> None:
     """
     path = Path(path)
     if path.exists():
-        kept = [",".join(row) + "\n" for row in _complete_rows(path) if float(row[0]) <= iteration]
-        write_atomic(path, lambda handle: handle.write((_HEADER + "".join(kept)).encode()))
+        _rewrite(path, [row for row in _complete_rows(path) if float(row[0]) <= iteration])
+
+
+def _rewrite(path: Path, rows: list[list[str]]) -> None:
+    text = _HEADER + "".join(",".join(row) + "\n" for row in rows)
+    write_atomic(path, lambda handle: handle.write(text.encode()))
 
 
 def _line(row: Mapping[str, Any]) -> str:
@@ -108,8 +115,11 @@ def _start_or_repair(path: Path) -> None:
     if not _complete_lines(path):
         write_atomic(path, lambda handle: handle.write(_HEADER.encode()))
     else:
-        _complete_rows(path)
-        os.truncate(path, len(_complete_lines(path).encode()))
+        rows = _complete_rows(path)
+        if _complete_lines(path).startswith(_HEADER):
+            os.truncate(path, len(_complete_lines(path).encode()))
+        else:
+            _rewrite(path, rows)
 
 
 def _complete_lines(path: Path) -> str:
@@ -122,6 +132,8 @@ def _complete_rows(path: Path) -> list[list[str]]:
     if not lines:
         return []
     rows = list(csv.reader(io.StringIO(lines)))
+    if tuple(rows[0]) == HISTORY_COLUMNS[:_FIRST]:
+        rows = [list(HISTORY_COLUMNS), *(row + ["nan"] * (len(HISTORY_COLUMNS) - _FIRST) for row in rows[1:])]
     if tuple(rows[0]) != HISTORY_COLUMNS or any(len(row) != len(HISTORY_COLUMNS) for row in rows):
         raise OutputError(
             f"history {path}: expected a CSV file with the columns {', '.join(HISTORY_COLUMNS)}, got another "

@@ -13,7 +13,7 @@ from transjet.errors import ConfigError
 from transjet.optim import Outcome, StepInfo, where
 from transjet.path_losses.losses import LOSSES, path_loss
 from transjet.path_losses.process import Params, PathProcess, sample_paths
-from transjet.train import TrainState
+from transjet.train import Costs, Evaluations, TrainState, count
 from transjet.transport import log_mean_weight, relative_ess
 
 Array = jax.Array
@@ -115,6 +115,12 @@ class PathTrainer:
         if score > state.best_score:  # never true of NaN
             state = state._replace(best_params=state.params, best_score=score)
         return state, {name: float(value) for name, value in figures.items()}
+
+    def costs(self) -> Costs:
+        """Evaluations of the target, where the process's log density is a `stand_in`."""
+        none, state = Evaluations(), jax.eval_shape(self.init, jax.random.key(0))
+        score = count(self._score, state.params, state.key) if self.score_samples else none
+        return Costs(none, (count(self._step, state),), (none,), (1,), score, (none,))
 
     def _adam(self) -> optax.GradientTransformation:
         schedule = optax.cosine_decay_schedule(self.learning_rate, self.iterations, 0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 from transjet.collocation import Collocation, Drift, Points, ResidualAdaptive
 from transjet.equations import Batch, Equation, Params
 from transjet.errors import ConfigError
+from transjet.paths import BoundaryData
 from transjet.train.plan import Phase
 
 Array = jax.Array
@@ -19,6 +21,8 @@ def draw_batch(
     equation: Equation, params: Params, phase: Phase, key: Array, cache: Any, progress: Array, dtype: Any
 ) -> Batch:
     """The batch of one step; with weights where the points are drawn by their residual.
+
+    The target is evaluated once at every point, at candidates that are drawn as well as at those that are not.
 
     Args:
         equation: gives the data of points, and their residual.
@@ -41,9 +45,12 @@ def draw_batch(
         return batch_at(collocation.draw(key, cache, n, progress, dtype), key_directions)
     key_draw, key_select = jax.random.split(key)
     candidates = collocation.draw(key_draw, cache, collocation.factor * n, progress, dtype)
-    residual = equation.residual(params, batch_at(candidates, jax.random.fold_in(key_draw, 1)))
-    points, weights = collocation.select(key_select, candidates, residual, n)
-    return batch_at(points, key_directions)._replace(weights=weights)
+    batch = batch_at(candidates, jax.random.fold_in(key_draw, 1))
+    points, weights, chosen = collocation.select(key_select, candidates, equation.residual(params, batch), n)
+    if not isinstance(batch.data, BoundaryData):  # of which alone it is known that they are one row a point
+        return batch_at(points, key_directions)._replace(weights=weights)
+    data = jax.tree.map(lambda rows: rows[chosen], batch.data)
+    return replace(equation, data=lambda _: data).batch(points, key_directions)._replace(weights=weights)
 
 
 def _blended(batch: Batch, phase: Phase, progress: Array) -> Batch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ import jax
 
 from transjet.errors import ConfigError, TrainingError
 from transjet.optim import Outcome, StepInfo
+from transjet.train.evaluations import Costs, Evaluations, Spent, spend, total
 from transjet.train.plan import Stretch, locate
 from transjet.train.trainer import TrainState
 
@@ -57,6 +59,8 @@ class Record(NamedTuple):
         ess: normalised effective sample size on fresh samples.
         log_z: estimate of log Z on them.
         log_z_std_error: its standard error.
+        evaluations: of the target's log density so far, whatever for; NaN where they are not counted.
+        gradients: of its gradient so far.
     """
 
     iteration: int
@@ -69,6 +73,8 @@ class Record(NamedTuple):
     ess: float
     log_z: float
     log_z_std_error: float
+    evaluations: float = math.nan
+    gradients: float = math.nan
 
 
 class RunResult(NamedTuple):
@@ -79,16 +85,19 @@ class RunResult(NamedTuple):
         history: one record a step.
         status: "finished", or "interrupted" after Ctrl-C.
         rejections: name of an outcome -> how many steps ended so.
+        evaluations: of the target so far, by purpose, "training" and "scores" among them; empty where they are not
+            counted.
     """
 
     state: TrainState
     history: list[Record]
     status: str
     rejections: dict[str, int]
+    evaluations: Spent
 
 
-def _record(iteration: int, seconds: float, info: StepInfo, scores: dict[str, float]) -> Record:
-    nan = float("nan")
+def _record(iteration: int, seconds: float, info: StepInfo, scores: dict[str, float], spent: Spent) -> Record:
+    nan, all_of_it = float("nan"), total(spent)
     return Record(
         iteration,
         seconds,
@@ -97,7 +106,11 @@ def _record(iteration: int, seconds: float, info: StepInfo, scores: dict[str, fl
         float(info.step_size),
         float(info.damping),
         int(info.outcome == Outcome.ACCEPTED),
-        *(scores.get(name, nan) for name in ("ess", "log_z", "log_z_std_error")),
+        scores.get("ess", nan),
+        scores.get("log_z", nan),
+        scores.get("log_z_std_error", nan),
+        float(all_of_it.values) if spent else nan,
+        float(all_of_it.gradients) if spent else nan,
     )
 
 
@@ -138,6 +151,8 @@ def run(
     on_scores: Callable[[TrainState, Record, dict[str, float]], Any] | None = None,
     seconds: float = 0.0,
     rejections: dict[str, int] | None = None,
+    costs: Costs | None = None,
+    spent: Spent | None = None,
     patience: int = _PATIENCE,
 ) -> RunResult:
     """Train until the plan's end, or up to a given iteration.
@@ -157,6 +172,9 @@ def run(
         seconds: wall time spent before, for a resumed run.
         rejections: steps rejected before, by name of the outcome, for a resumed run; counted on in place, so that
             `on_checkpoint` can keep it.
+        costs: evaluations of the target by what the trainer does; None: they are not counted.
+        spent: evaluations before, by purpose, for a resumed run; counted on in place. Without "training" among them
+            `state` is fresh, and what making it took is counted.
         patience: rejected steps in a row after which to give up.
 
     Returns:
@@ -172,6 +190,9 @@ def run(
         _check_count(name, count, 1)
     history: list[Record] = []
     rejections = {} if rejections is None else rejections
+    spent = {} if spent is None else spent
+    if costs and "training" not in spent:
+        spend(spent, "training", costs.init)
     began = time.perf_counter() - seconds
     status = "finished"
     save = on_checkpoint or (lambda state, seconds: None)
@@ -190,7 +211,11 @@ def run(
                 begun, trouble = _ahead(trainer, new)
             # This waits for the device, where Ctrl-C strikes most likely; only then does the step count.
             info, streak = jax.device_get((info, new.streak))
-            record, outcome = _record(done, time.perf_counter() - began, info, scores), Outcome(int(info.outcome))
+            if costs:
+                spend(spent, "training", costs.step(trainer.plan, done - 1))
+                spend(spent, "scores", costs.score if scores else Evaluations())
+            record = _record(done, time.perf_counter() - began, info, scores, spent)
+            outcome = Outcome(int(info.outcome))
             state = new
             history.append(record)
             if outcome is not Outcome.ACCEPTED:
@@ -209,4 +234,4 @@ def run(
         status = "interrupted"
     finally:
         save(state, time.perf_counter() - began)
-    return RunResult(state, history, status, rejections)
+    return RunResult(state, history, status, rejections, spent)

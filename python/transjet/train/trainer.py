@@ -16,6 +16,7 @@ from transjet.equations import Batch, Equation, Params
 from transjet.errors import ConfigError
 from transjet.optim import StepInfo, moving_average, where
 from transjet.train.balance import Balance
+from transjet.train.evaluations import Costs, Evaluations, count
 from transjet.train.plan import Phase, locate, total_iterations
 from transjet.train.points import draw_batch, residual_figures
 
@@ -160,6 +161,32 @@ class Trainer:
         progress = jnp.asarray(min(1.0, done / self.plan[index].iterations), jnp.float32)
         figures = self._jit("residuals", index)(state, progress)
         return {name: float(value) for name, value in figures.items()}
+
+    def costs(self) -> Costs:
+        """Evaluations of the target, where every log density in equation, plan and score is a `stand_in`.
+
+        Those of a step are its points'. The optimiser gets what it needs of the target with them: its line search, and
+        whatever else it does, evaluates the networks alone.
+        """
+        key = jax.random.key(0)
+        state, progress = jax.eval_shape(self.init, key), jnp.zeros((), jnp.float32)
+        params, indices = state.params, range(len(self.plan))
+
+        def refreshed(index: int, params: Params) -> Any:
+            return self.plan[index].collocation.refresh(key, self.drift(params), self.dtype)
+
+        def drawn(index: int, params: Params, cache: Any) -> Batch:
+            return draw_batch(self.equation, params, self.plan[index], key, cache, progress, self.dtype)
+
+        refreshes = tuple(count(partial(refreshed, i), params) for i in indices)
+        return Costs(
+            init=sum(refreshes, Evaluations()),
+            steps=tuple(count(partial(drawn, i), params, state.caches[i]) for i in indices),
+            refreshes=refreshes,
+            periods=tuple(phase.refresh for phase in self.plan),
+            score=Evaluations() if self.score is None else count(self.score, params, key),
+            residuals=tuple(count(partial(self._residuals, i), state, progress) for i in indices),
+        )
 
     def _residuals(self, index: int, state: TrainState, progress: Array) -> dict[str, Array]:
         last = jax.random.fold_in(state.key, state.iteration - 1)

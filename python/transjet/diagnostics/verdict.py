@@ -1,0 +1,252 @@
+"""Whether weighted samples are to be trusted, from evidence that needs no truth, with the reason and the next step.
+
+`decide` is a function of recorded figures alone: thresholds can be tried on the metrics of runs that are over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+TRUST, CAUTION, DISTRUST = LEVELS = ("trust", "caution", "do not trust")
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Where evidence turns into a reason. These are judgement: they have not been calibrated on runs of known truth.
+
+    Of a pair the first number is for "caution", the second one for "do not trust".
+
+    Attributes:
+        pareto_k: above it the tail is heavy; 0.7 is where means stop to converge usefully (arXiv 1507.02646).
+        ess: below it weights are degenerate.
+        effective: samples times ESS; below it there are too few.
+        lost: above it too many samples have no finite weight.
+        missed_mass: above it, and above two of its standard errors, the flow misses too much.
+        thin_chains: share of chains that may end where the flow is thin before a word is said about it.
+        thin_samples: share of moved samples that may.
+        annealed_log_z: excess of annealed importance sampling's log Z over that of the samples, and above four
+            standard errors.
+        annealed_effective: chains times their ESS below which annealed importance sampling says nothing about log Z.
+        log_z_bridge: difference of log Z by both sides from that of the samples alone, and above four standard errors.
+        bounds: EUBO - ELBO.
+        ess_reverse: ESS by the other side over that of the weights, below which it is too small.
+        residual: root mean square along the flow, in nats per unit of time.
+    """
+
+    pareto_k: tuple[float, float] = (0.5, 0.7)
+    ess: tuple[float, float] = (0.2, 0.02)
+    effective: tuple[float, float] = (400.0, 30.0)
+    lost: tuple[float, float] = (0.001, 0.05)
+    missed_mass: tuple[float, float] = (0.005, 0.02)
+    thin_chains: float = 0.02
+    thin_samples: tuple[float, float] = (0.02, 0.2)
+    annealed_log_z: tuple[float, float] = (0.1, 0.3)
+    annealed_effective: float = 30.0
+    log_z_bridge: tuple[float, float] = (0.1, 0.5)
+    bounds: tuple[float, float] = (2.0, 10.0)
+    ess_reverse: float = 0.5
+    residual: float = 3.0
+
+
+NEXT_STEPS = {
+    "heavy tails": (
+        "draw 20 times as many samples and see whether log Z and ESS stay; then train longer with points in the tails "
+        "(spread or scatter of trajectories' starts, adaptive points), or sample by the diffusion"
+    ),
+    "degenerate weights": "train longer or with more points; sample by the diffusion with resampling",
+    "few samples": "draw more samples: transjet sample DIR -n N",
+    "lost samples": "check the log density for points without a value; use float64, or more transport_steps",
+    "missed mode": (
+        "widen the prior (prior_std), keep a background of uniform points (background_end above 0), and train again "
+        "with another seed; do not use these samples' log Z or shares of modes"
+    ),
+    "thin regions": (
+        "see whether these chains' ends matter: run again with more chains in the census, or train with reverse points"
+    ),
+    "sides disagree": "train longer: the flow's density and the target's differ where the samples go",
+    "residual along the flow": "draw a larger share of points along trajectories, or train longer",
+    "nothing looked for modes": "sample along the ODE of an equation, whose flow has a density; compare seeds",
+}
+"""Name of a reason -> what to do next."""
+
+
+class Reason(NamedTuple):
+    """Why samples are not to be trusted without more ado.
+
+    Attributes:
+        name: one of `NEXT_STEPS`.
+        level: "caution" or "do not trust".
+        evidence: the figures that say so.
+    """
+
+    name: str
+    level: str
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a run ends with.
+
+    Attributes:
+        level: "trust", "caution" or "do not trust", the worst of the reasons'.
+        reasons: the worst first; none for "trust".
+        next_steps: one for each reason's name.
+        figures: all that was looked at, by name.
+    """
+
+    level: str
+    reasons: tuple[Reason, ...]
+    next_steps: tuple[str, ...]
+    figures: dict[str, float]
+
+    def __str__(self) -> str:
+        """Lines for a terminal."""
+        lines = [f"verdict: {self.level}"]
+        for reason, step in zip(self.reasons, self.next_steps, strict=True):
+            lines += [f"  {reason.name} ({reason.level}): {reason.evidence}", f"    next: {step}"]
+        return "\n".join(lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """Flat: the verdict, its reasons in words, and every figure."""
+        words = [f"{reason.name} ({reason.level}): {reason.evidence}" for reason in self.reasons]
+        figures = {f"verdict_{name}": value for name, value in self.figures.items()}
+        return {"verdict": self.level, "verdict_reasons": words, "verdict_next_steps": list(self.next_steps), **figures}
+
+
+def decide(figures: Mapping[str, float], thresholds: Thresholds | None = None) -> Verdict:
+    """Judge by figures; those that are missing or NaN give no reason, save where nothing looked for lost modes.
+
+    Args:
+        figures: from `weight_figures`, `moved_figures`, `chain_figures` and `Trainer.residuals`.
+        thresholds: None: `Thresholds()`.
+
+    Returns:
+        The verdict.
+
+    Example:
+        >>> decide({"n": 10_000, "ess": 0.9, "pareto_k": 0.85, "thin_chains": 0.0}).level
+        'do not trust'
+    """
+    limits, f = Thresholds() if thresholds is None else thresholds, _Figures(figures)
+    found = [reason for rule in _RULES if (reason := rule(f, limits)) is not None]
+    worst: dict[str, Reason] = {}
+    for reason in sorted(found, key=lambda r: -LEVELS.index(r.level)):
+        worst.setdefault(reason.name, reason)
+    reasons = tuple(worst.values())
+    level = reasons[0].level if reasons else TRUST
+    return Verdict(level, reasons, tuple(NEXT_STEPS[r.name] for r in reasons), dict(figures))
+
+
+class _Figures:
+    """Figures by name; NaN where there is none, which is above and below nothing."""
+
+    def __init__(self, figures: Mapping[str, float]) -> None:
+        self._figures = figures
+
+    def __getattr__(self, name: str) -> float:
+        value = self._figures.get(name, math.nan)
+        return math.nan if value is None else value
+
+
+def _reason(name: str, value: float, limits: tuple[float, float], evidence: str) -> Reason | None:
+    """A reason where a value is above one of two limits."""
+    if not value > limits[0]:
+        return None
+    return Reason(name, DISTRUST if value > limits[1] else CAUTION, evidence)
+
+
+def _below(name: str, value: float, limits: tuple[float, float], evidence: str) -> Reason | None:
+    return _reason(name, -value, (-limits[0], -limits[1]), evidence)
+
+
+def _tails(f: _Figures, limits: Thresholds) -> Reason | None:
+    text = f"Pareto k {f.pareto_k:.2f} of the largest weights; the largest has {f.largest_weight:.2g} of all weight"
+    return _reason("heavy tails", f.pareto_k, limits.pareto_k, text)
+
+
+def _other_side(f: _Figures, limits: Thresholds) -> Reason | None:
+    if not f.ess_reverse < limits.ess_reverse * f.ess:
+        return None
+    text = f"moved samples put the ESS at {f.ess_reverse:.2g}, the weights at {f.ess:.2g}: large weights were not drawn"
+    return Reason("heavy tails", CAUTION, text)
+
+
+def _thin_samples(f: _Figures, limits: Thresholds) -> Reason | None:
+    text = f"the flow's density is below a twentieth of the target's at {f.thin_samples:.2g} of the moved samples"
+    return _reason("heavy tails", f.thin_samples, limits.thin_samples, text)
+
+
+def _weights(f: _Figures, limits: Thresholds) -> Reason | None:
+    return _below("degenerate weights", f.ess, limits.ess, f"ESS {f.ess:.2g} +- {f.ess_std_error:.1g}")
+
+
+def _few(f: _Figures, limits: Thresholds) -> Reason | None:
+    effective = f.n * f.ess
+    return _below("few samples", effective, limits.effective, f"{effective:.0f} effective samples of {f.n:.0f}")
+
+
+def _lost(f: _Figures, limits: Thresholds) -> Reason | None:
+    return _reason("lost samples", f.lost, limits.lost, f"{f.lost:.2g} of the samples have no finite weight")
+
+
+def _missed(f: _Figures, limits: Thresholds) -> Reason | None:
+    if not f.missed_mass > 2 * f.missed_mass_std_error:
+        return None
+    text = (
+        f"{f.thin_chains:.2g} of {f.chains:.0f} chains from the prior ended where the flow hardly goes; about "
+        f"{f.missed_mass:.2g} +- {f.missed_mass_std_error:.1g} of the mass is there"
+    )
+    return _reason("missed mode", f.missed_mass, limits.missed_mass, text)
+
+
+def _short(f: _Figures, limits: Thresholds) -> Reason | None:
+    excess = f.annealed_log_z - f.log_z
+    error = math.hypot(f.annealed_log_z_std_error, f.log_z_std_error)
+    if not (f.annealed_ess * f.chains > limits.annealed_effective and excess > 4 * error):
+        return None
+    text = f"log Z is {f.log_z:.3f} by the samples and {f.annealed_log_z:.3f} +- {error:.2g} by chains from the prior"
+    return _reason("missed mode", excess, limits.annealed_log_z, text)
+
+
+def _thin_chains(f: _Figures, limits: Thresholds) -> Reason | None:
+    if not f.thin_chains > limits.thin_chains:
+        return None
+    text = f"{f.thin_chains:.2g} of {f.chains:.0f} chains from the prior ended where the flow hardly goes"
+    return Reason("thin regions", CAUTION, f"{text}; how much mass is there is uncertain")
+
+
+def _sides(f: _Figures, limits: Thresholds) -> Reason | None:
+    gap = abs(f.log_z_bridge - f.log_z)
+    if not gap > 4 * f.log_z_std_error:
+        return None
+    text = f"log Z is {f.log_z:.3f} by the samples and {f.log_z_bridge:.3f} with samples of the target's side"
+    return _reason("sides disagree", gap, limits.log_z_bridge, text)
+
+
+def _bounds(f: _Figures, limits: Thresholds) -> Reason | None:
+    text = f"log Z lies between {f.elbo:.3f} and {f.eubo:.3f}"
+    return _reason("sides disagree", f.eubo - f.elbo, limits.bounds, text)
+
+
+def _residual(f: _Figures, limits: Thresholds) -> Reason | None:
+    if not f.residual_on_flow > limits.residual:
+        return None
+    return Reason("residual along the flow", CAUTION, f"root mean square {f.residual_on_flow:.3g} nats a unit of time")
+
+
+def _blind(f: _Figures, limits: Thresholds) -> Reason | None:
+    if math.isfinite(f.thin_chains) or f.annealed_ess * f.chains > limits.annealed_effective:
+        return None
+    return Reason(
+        "nothing looked for modes", CAUTION, "these samples have no density, and chains from the prior say too little"
+    )
+
+
+_RULES: tuple[Callable[[_Figures, Thresholds], Reason | None], ...] = (
+    _missed, _short, _tails, _thin_samples, _other_side, _weights, _lost, _sides, _bounds, _thin_chains, _few,
+    _residual, _blind,
+)  # fmt: skip

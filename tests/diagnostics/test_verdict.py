@@ -1,0 +1,171 @@
+"""The verdict on flows in closed form: one that is right, one that lost a mode, one that is too narrow."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from transjet.diagnostics import Census, Inquiry, Thresholds, decide
+from transjet.diagnostics.evidence import bridge
+from transjet.diagnostics.verdict import NEXT_STEPS, Verdict
+from transjet.errors import ConfigError
+from transjet.models import DivergenceJet
+from transjet.paths import GaussianPrior
+from transjet.transport import log_density_of, ode_transport, push_prior
+
+SMALL = Census(chains=128, levels=24, moves=2, last=8, samples=256, sample_moves=12)
+PRIOR = GaussianPrior(2, 2.0)
+CENTRE = np.array([3.0, 0.0], np.float32)
+STD = 0.5
+
+
+def one(x):
+    """A Gaussian at the centre, without its normaliser."""
+    return -0.5 * jnp.sum((x - CENTRE) ** 2) / STD**2
+
+
+def two(x):
+    """The same twice."""
+    return jnp.logaddexp(one(x), one(-x))
+
+
+def wide(x):
+    """Four times as wide."""
+    return one(x) / 16
+
+
+LOG_Z = math.log(2 * math.pi * STD**2)  # of one
+
+
+def drift(x, t):
+    """The flow from the prior to the Gaussian at the centre, along m(t) = t m and a scale that shrinks evenly."""
+    rate = math.log(STD / PRIOR.std)
+    value = CENTRE + rate * (x - t[:, None] * CENTRE)
+    return DivergenceJet(value, jnp.full(t.shape, 2 * rate))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_compilation() -> Iterator[None]:
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+def judged(log_rho: Any, density: bool = True) -> Verdict:
+    steps = partial(ode_transport, steps=8)
+    x, log_w, _ = push_prior(drift, PRIOR, log_rho, jax.random.key(0), 4000, transport=steps)
+    log_q = partial(log_density_of, drift, PRIOR, transport=steps) if density else None
+    return decide(Inquiry(log_rho, PRIOR, SMALL).figures(x, log_w, jax.random.key(1), log_q))
+
+
+def names(verdict: Verdict, level: str) -> set[str]:
+    return {reason.name for reason in verdict.reasons if reason.level == level}
+
+
+def test_a_flow_that_solves_its_equation_is_trusted() -> None:
+    verdict = judged(one)
+    assert (verdict.level, verdict.reasons, str(verdict)) == ("trust", (), "verdict: trust")
+    f = verdict.figures
+    for name in ("log_z", "elbo", "eubo", "log_z_bridge"):
+        assert f[name] == pytest.approx(LOG_Z, abs=2e-3)
+    assert f["annealed_log_z"] == pytest.approx(LOG_Z, abs=4 * f["annealed_log_z_std_error"])
+    assert f["ess"] == pytest.approx(f["ess_reverse"], abs=1e-3) == pytest.approx(1.0, abs=1e-3)
+    assert f["thin_chains"] == f["missed_mass"] == f["thin_samples"] == 0
+
+
+def test_a_flow_that_reaches_one_of_two_modes_is_not_though_its_weights_are_perfect() -> None:
+    verdict = judged(two)
+    f = verdict.figures
+    assert f["ess"] > 0.95 and f["pareto_k"] < 0.5
+    assert f["log_z"] == pytest.approx(LOG_Z, abs=1e-2), "short by log 2"
+    assert verdict.level == "do not trust" and names(verdict, "do not trust") == {"missed mode"}
+    assert f["missed_mass"] == pytest.approx(0.5, abs=4 * f["missed_mass_std_error"])
+    assert "widen the prior" in str(verdict) and f"{f['missed_mass']:.2g}" in str(verdict)
+    flat = verdict.to_json()
+    assert flat["verdict"] == "do not trust" and flat["verdict_missed_mass"] == f["missed_mass"]
+    assert not any(isinstance(value, dict) for value in json.loads(json.dumps(flat)).values())
+
+
+def test_without_a_density_a_lost_mode_shows_in_log_z() -> None:
+    verdict = judged(two, density=False)
+    assert names(verdict, "do not trust") == {"missed mode"}
+    assert "thin_chains" not in verdict.figures
+
+
+def test_weights_with_heavy_tails_are_not_trusted() -> None:
+    verdict = judged(wide)
+    assert verdict.figures["pareto_k"] > 0.7
+    assert "heavy tails" in names(verdict, "do not trust")
+
+
+GOOD = {
+    "n": 10_000, "lost": 0.0, "ess": 0.9, "ess_std_error": 0.01, "log_z": 0.0, "log_z_std_error": 0.003, "elbo": -0.05,
+    "eubo": 0.05, "largest_weight": 0.01, "pareto_k": 0.2, "log_z_bridge": 0.001, "ess_reverse": 0.88,
+    "thin_samples": 0.0, "chains": 256, "annealed_log_z": 0.01, "annealed_log_z_std_error": 0.05, "annealed_ess": 0.6,
+    "thin_chains": 0.0, "missed_mass": 0.0, "missed_mass_std_error": 0.0, "residual_on_flow": 0.2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "level"),
+    [
+        ({"pareto_k": 0.6}, "heavy tails", "caution"),
+        ({"pareto_k": 0.71}, "heavy tails", "do not trust"),
+        ({"ess_reverse": 0.3}, "heavy tails", "caution"),
+        ({"thin_samples": 0.3}, "heavy tails", "do not trust"),
+        ({"ess": 0.1}, "degenerate weights", "caution"),
+        ({"ess": 0.01}, "degenerate weights", "do not trust"),
+        ({"n": 100}, "few samples", "caution"),
+        ({"n": 20}, "few samples", "do not trust"),
+        ({"lost": 0.01}, "lost samples", "caution"),
+        ({"missed_mass": 0.01, "missed_mass_std_error": 0.004}, "missed mode", "caution"),
+        ({"missed_mass": 0.03, "missed_mass_std_error": 0.01}, "missed mode", "do not trust"),
+        ({"annealed_log_z": 0.5}, "missed mode", "do not trust"),
+        ({"thin_chains": 0.1, "missed_mass": 0.3, "missed_mass_std_error": 0.2}, "thin regions", "caution"),
+        ({"log_z_bridge": -0.2}, "sides disagree", "caution"),
+        ({"eubo": 11.0}, "sides disagree", "do not trust"),
+        ({"residual_on_flow": 5.0}, "residual along the flow", "caution"),
+        ({"thin_chains": math.nan, "annealed_ess": 0.01}, "nothing looked for modes", "caution"),
+    ],
+)
+def test_every_reason_has_its_level_and_next_step(change: dict[str, float], name: str, level: str) -> None:
+    assert decide(GOOD).level == "trust"
+    verdict = decide(GOOD | change)
+    assert (verdict.level, verdict.reasons[0].name, verdict.reasons[0].level) == (level, name, level)
+    assert verdict.next_steps[0] == NEXT_STEPS[name]
+    assert "nan" not in verdict.reasons[0].evidence
+
+
+def test_thresholds_can_be_tried_on_recorded_figures() -> None:
+    recorded = decide(GOOD | {"pareto_k": 0.6}).figures
+    assert decide(recorded, Thresholds(pareto_k=(0.65, 0.7))).level == "trust"
+    assert decide({**recorded, "pareto_k": None}).level == "trust", "as a JSON file has what is not finite"
+
+
+def test_a_noisy_annealed_log_z_is_no_reason() -> None:
+    assert decide(GOOD | {"annealed_log_z": 2.0, "annealed_ess": 0.02}).level == "trust"
+    assert decide(GOOD | {"annealed_log_z": 0.25, "annealed_log_z_std_error": 0.1}).level == "trust"
+
+
+def test_the_bridge_between_two_gaussians_finds_the_ratio_of_their_normalisers() -> None:
+    rng = np.random.default_rng(0)
+
+    def log_w(x: np.ndarray) -> np.ndarray:  # rho = 5 N(0.5, 1.3^2), q = N(0, 1)
+        return math.log(5 / 1.3) - 0.5 * ((x - 0.5) / 1.3) ** 2 + 0.5 * x**2
+
+    own, other = log_w(rng.normal(size=20_000)), log_w(rng.normal(0.5, 1.3, size=5_000))
+    assert bridge(own, other) == pytest.approx(math.log(5), abs=0.03)
+
+
+def test_a_census_of_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match="census: expected chains, levels, samples >= 2"):
+        Census(chains=1)

@@ -1,0 +1,123 @@
+"""Evaluations of the target told from shapes, against a log density that counts for itself while a run goes on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from transjet import ModelConfig, PhaseConfig, RunConfig, Sampler, from_log_density
+from transjet.config import PathLossConfig, SamplingConfig
+from transjet.train import Evaluations, count, stand_in, total
+
+KEY = jax.random.key(3)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_compilation() -> Iterator[None]:
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+class Counting:
+    """log rho = -|x|^2 / 2 that counts its evaluations at run time."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+
+    def so_far(self) -> Evaluations:
+        jax.effects_barrier()
+        return Evaluations(**self.seen)
+
+    def target(self, dim: int) -> Any:
+        def tell(name: str, x: Any) -> None:
+            jax.debug.callback(lambda _: self.seen.update([name]), x[0])
+
+        @jax.custom_jvp
+        def gradient(x):
+            tell("gradients", x)
+            return -x
+
+        @gradient.defjvp
+        def _(primals, tangents):
+            tell("products", primals[0])
+            return gradient(primals[0]), -tangents[0]
+
+        @jax.custom_jvp
+        def log_density(x):
+            tell("values", x)
+            return -0.5 * jnp.sum(x**2)
+
+        @log_density.defjvp
+        def _(primals, tangents):
+            tell("values", primals[0])  # once, whoever differentiates the rule itself
+            return -0.5 * jnp.sum(primals[0] ** 2), jnp.vdot(gradient(primals[0]), tangents[0])
+
+        target = from_log_density(log_density, dim, box=([-3.0] * dim, [3.0] * dim))
+        self.so_far()
+        self.seen.clear()  # of the checks
+        return target
+
+
+def configured(**options: Any) -> RunConfig:
+    phase = {"points": 6, "iterations": 3} | options.pop("phase", {})
+    sizes = {"transport_steps": 2, "score_samples": 5, "score_every": 2, "samples": 7}
+    return RunConfig(plan=(PhaseConfig(**phase),), model=ModelConfig(width=2, depth=1), **(sizes | options))
+
+
+ADAPTIVE = {"collocation": "adaptive", "along": "reverse", "particles": 4, "refresh": 2}
+CASES = {
+    "adaptive points on reverse trajectories, Gauss-Newton with its line search": {"phase": ADAPTIVE},
+    "paths": {"method": "cmcd", "path": PathLossConfig(steps=3, iterations=3, batch=4)},
+}
+
+
+@pytest.mark.parametrize("options", CASES.values(), ids=CASES)
+def test_what_is_told_from_shapes_is_what_is_evaluated(options: dict[str, Any]) -> None:
+    counting = Counting()
+    sampler = Sampler(counting.target(2), configured(**options))
+    told = sampler.evaluations()
+    assert counting.so_far() == Evaluations(), "telling evaluates nothing"
+    result = sampler.run(sampler.init(KEY))
+    assert total(result.evaluations) == counting.so_far()
+    last = result.history[-1]
+    assert (last.evaluations, last.gradients) == (counting.so_far().values, counting.so_far().gradients)
+    before = counting.so_far()
+    sampler.sample(result.state, KEY)
+    assert before + told == counting.so_far()
+
+
+def test_a_point_of_the_continuity_equation_is_evaluated_once() -> None:
+    sampler = Sampler(Counting().target(2), configured())
+    assert sampler.costs.steps == (Evaluations(6, 6),)
+    assert sampler.costs.score == Evaluations(5)
+    assert sampler.costs.residuals == (3 * Evaluations(6, 6),), "at the step's points, at fresh ones, along the flow"
+    assert sampler.evaluations(7) == Evaluations(7)
+
+
+def test_a_laplacian_takes_a_product_for_every_coordinate() -> None:
+    options = {"equation": "fokker-planck", "sampling": SamplingConfig(sampler="sde", steps=2, langevin_end=2)}
+    sampler = Sampler(Counting().target(2), configured(**options))
+    assert sampler.costs.steps == (Evaluations(6 + 2 * 6, 6 + 2 * 6, 2 * 6),)
+    # V at the start, at three times and at the end; at these times the flow with its divergence; rho; Langevin steps.
+    assert sampler.evaluations(7).values == 7 * (1 + 3 + 1 + 3 * (1 + 2) + 2 + 3)
+
+
+def test_marks_are_counted_in_loops_and_branches() -> None:
+    f = stand_in(3)
+
+    def program(x):
+        _, values = jax.lax.scan(lambda c, _: (c, jax.vmap(f)(x)), 0, None, length=5)
+        branch = jax.lax.cond(x[0, 0] > 0, lambda: jax.vmap(jax.grad(f))(x), lambda: x)
+        return values, branch, jax.vmap(jax.hessian(f))(x)
+
+    x = jnp.ones((4, 3))
+    assert count(program, x) == Evaluations(5 * 4 + 4 + 4, 4 + 4, 4)
+    assert count(jax.grad(lambda x: jnp.sum(jax.vmap(jax.grad(f))(x))), x).products == 4
+    assert count(lambda x: 2 * x, x) == Evaluations()
