@@ -30,7 +30,7 @@ class Core:
         log_z: log of the integral of rho.
         sample: ``sample(key, n)`` draws exact samples (n, d).
         description: one line.
-        mean: (d,) mean, if it exists.
+        mean: (d,) mean.
         covariance: (d, d) covariance, if it exists.
         std: (d,) standard deviations, if these alone are known.
         spread: root mean square of a coordinate about the origin, where moments do not exist or mislead.
@@ -45,7 +45,7 @@ class Core:
     log_z: float
     sample: Sampler
     description: str
-    mean: np.ndarray | None = None
+    mean: np.ndarray
     covariance: np.ndarray | None = None
     std: np.ndarray | None = None
     spread: float | None = None
@@ -60,7 +60,7 @@ class Core:
         if self.spread is not None:
             return self.spread
         variance = np.diag(self.covariance) if self.covariance is not None else np.asarray(self.std) ** 2
-        return math.sqrt(float(np.mean(variance + np.asarray(self.mean) ** 2)))
+        return math.sqrt(float(np.mean(variance + self.mean**2)))
 
 
 class Place:
@@ -93,11 +93,14 @@ class Place:
         z = (x - self.location) / self.scale
         return z if self.rotation is None else z @ self.rotation
 
-    def points_there(self, z: np.ndarray | None) -> np.ndarray | None:
+    def points_there(self, z: np.ndarray) -> np.ndarray:
         """Float64 points (..., d) of the core in space."""
-        if z is None:
-            return None
         return self.location + self.scale * (z if self.rotation is None else z @ self.rotation.T)
+
+    def size(self, core: Core) -> float:
+        """Root mean square of a coordinate about the origin, in space."""
+        about_mean = core.size**2 - float(np.mean(core.mean**2))
+        return math.sqrt(self.scale**2 * about_mean + float(np.mean(self.points_there(core.mean) ** 2)))
 
     def std(self, core: Core) -> np.ndarray | None:
         """Standard deviations in space."""
@@ -124,8 +127,8 @@ def place(core: Core, rng: np.random.Generator, name: str) -> Target:
     location = scale * core.size * rng.standard_normal(core.dim)
     where = Place(location, scale, orthogonal(rng, core.dim) if core.turns else None)
     log_z = float(rng.uniform(-_LOG_Z, _LOG_Z))
-    right = math.sqrt((scale * core.size) ** 2 + float(np.mean(location**2)))
-    return _placed(core, where, log_z, right * float(log_uniform(rng, 1 / _MISJUDGED, _MISJUDGED)), name)
+    wrong = float(log_uniform(rng, 1 / _MISJUDGED, _MISJUDGED))
+    return _placed(core, where, log_z, wrong * where.size(core), name)
 
 
 def _placed(core: Core, where: Place, log_z: float, prior_std: float, name: str) -> Target:
@@ -146,7 +149,7 @@ def _placed(core: Core, where: Place, log_z: float, prior_std: float, name: str)
         log_density=pointwise(log_density, core.dim),
         log_z=log_z,
         sample=sample,
-        modes=where.points_there(core.modes),
+        modes=None if core.modes is None else where.points_there(core.modes),
         mode_weights=core.mode_weights,
         membership=None if core.membership is None else membership,
         mean=where.points_there(core.mean),

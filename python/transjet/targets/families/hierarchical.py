@@ -15,6 +15,8 @@ from transjet.targets.families.drawing import log_uniform
 _LOG_2PI = math.log(2.0 * math.pi)
 # Standard deviations of the priors of mu and of log tau.
 _PRIOR_MU, _PRIOR_LOG_TAU = 3.0, 1.5
+# Farther out log tau stays, or float32 would overflow; nine standard deviations of its prior, 1e-19 of its mass.
+_FARTHEST = 9.0 * _PRIOR_LOG_TAU
 
 
 def hierarchical(rng: np.random.Generator, dim: int) -> Core:
@@ -46,17 +48,16 @@ def normal_groups(y: np.ndarray, errors: np.ndarray, *, centred: bool) -> Core:
     """
     groups, dim = len(y), len(y) + 2
     model = _Groups(y, errors)
-    edge = 9.0 * _PRIOR_LOG_TAU
-    table = TabulatedDensity(model.log_marginal, -edge, edge)
+    table = TabulatedDensity(model.log_marginal, -_FARTHEST, _FARTHEST)
     mean, std = _moments(table, model, centred)
     constant = -(groups + 1) * _LOG_2PI - math.log(_PRIOR_MU * _PRIOR_LOG_TAU) - float(np.log(errors).sum())
 
     def log_density(z: jax.Array) -> jax.Array:
-        mu, log_tau, rest = z[0], z[1], z[2:]
+        mu, log_tau, rest = z[0], jnp.clip(z[1], -_FARTHEST, _FARTHEST), z[2:]
         plain = (rest - mu) * jnp.exp(-log_tau) if centred else rest
         effects = rest if centred else mu + jnp.exp(log_tau) * rest
         misfit = (jnp.asarray(y, z.dtype) - effects) / jnp.asarray(errors, z.dtype)
-        squares = (mu / _PRIOR_MU) ** 2 + (log_tau / _PRIOR_LOG_TAU) ** 2 + jnp.sum(plain**2) + jnp.sum(misfit**2)
+        squares = (mu / _PRIOR_MU) ** 2 + (z[1] / _PRIOR_LOG_TAU) ** 2 + jnp.sum(plain**2) + jnp.sum(misfit**2)
         return constant - 0.5 * squares - (groups * log_tau if centred else 0.0)
 
     def sample(key: jax.Array, n: int) -> jax.Array:
