@@ -2,14 +2,14 @@
 
 from experiments import page
 from experiments.comparisons import ANNEALING, METHODS, STABILISERS, UNIQUE
-from experiments.definitions import DECAY, DIMENSION, HEADLINE, NUMBER, OMEGA, OPTIMISERS, POINTS
+from experiments.definitions import DECAY, DIMENSION, HEADLINE, NUMBER, OMEGA, OPTIMISERS, POINTS, UNTUNED
 from experiments.robustness import ROBUSTNESS
 
 EXPERIMENTS = {
     e.name: e
     for e in (
         DECAY, POINTS, OPTIMISERS, NUMBER, DIMENSION, ROBUSTNESS, OMEGA, ANNEALING, STABILISERS, UNIQUE, METHODS,
-        HEADLINE,
+        UNTUNED, HEADLINE,
     )
 }  # fmt: skip
 

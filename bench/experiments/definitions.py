@@ -92,6 +92,20 @@ DIMENSION = Experiment(
     columns=("ess", "log_z_error", "mode_coverage", "std_error_metric", "iteration", "cpu_seconds", "peak_mib"),
 )
 
+UNTUNED = Experiment(
+    "untuned",
+    "The general recipe on targets that nobody tuned it for",
+    "What a user gets, without any option, on targets of the zoo that have no recipe of their own.",
+    tuple(
+        Arm(name, name, {}, 60)
+        for name in (
+            "rings", "banana", "many-well-5-2", "many-well-32", "eight-schools", "seeds", "gmm40-50", "student10-50",
+        )
+    ),
+    rows.run,
+    columns=("ess", "log_z_error", "mode_coverage", "mode_worst_ratio", "iteration", "cpu_seconds"),
+)  # fmt: skip
+
 
 def _scaled_box(factor):
     def build():
