@@ -15,18 +15,18 @@ _OVERRIDES: dict[str, dict[str, object]] = {
     "funnel-10": {
         "precision_ratio": 100.0,
         "variance_ratio": 400.0,
-        "average": 0.9,
+        "average": 0.95,
         "score_every": 200,
         "score_samples": 2000,
-        "model": {"input_scale": 2.0, "activation": "silu"},
+        "model": {"depth": 4, "input_scale": 2.0, "activation": "silu"},
         "plan": [
             {
-                "iterations": 1800,
+                "iterations": 2000,
                 "damping": 0.01,
                 "robust": 20.0,
                 "background_start": 0.0,
                 "noise": 0.0,
-                "spread": 0.5,
+                "spread": 0.6,
                 "scatter": "coordinates",
                 "refresh": 1,
                 "continuation": 0.8,
