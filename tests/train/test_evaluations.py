@@ -71,9 +71,8 @@ def configured(**options: Any) -> RunConfig:
     return RunConfig(plan=(PhaseConfig(**phase),), model=ModelConfig(width=2, depth=1), **(sizes | options))
 
 
-ADAPTIVE = {"collocation": "adaptive", "along": "reverse", "particles": 4, "refresh": 2}
 CASES = {
-    "adaptive points on reverse trajectories, Gauss-Newton with its line search": {"phase": ADAPTIVE},
+    "Gauss-Newton with its line search": {"phase": {"collocation": "uniform"}},
     "paths": {"method": "cmcd", "path": PathLossConfig(steps=3, iterations=3, batch=4)},
 }
 
@@ -99,6 +98,15 @@ def test_a_point_of_the_continuity_equation_is_evaluated_once() -> None:
     assert sampler.costs.score == Evaluations(5)
     assert sampler.costs.residuals == (3 * Evaluations(6, 6),), "at the step's points, at fresh ones, along the flow"
     assert sampler.evaluations(7) == Evaluations(7)
+
+
+def test_candidates_are_evaluated_once_and_reverse_trajectories_by_their_moves() -> None:
+    phase = {"collocation": "adaptive", "along": "reverse", "particles": 4, "refresh": 2}
+    sampler = Sampler(Counting().target(2), configured(phase=phase))
+    fresh = Evaluations(4 * (1 + 5 + 1), 4 * (5 + 1))
+    assert (sampler.costs.steps, sampler.costs.refreshes) == ((Evaluations(24, 24),), (fresh,))
+    plan = sampler.trainer.plan
+    assert [sampler.costs.step(plan, i).values for i in range(3)] == [24 + 28, 24, 24 + 28]
 
 
 def test_a_laplacian_takes_a_product_for_every_coordinate() -> None:
