@@ -131,6 +131,8 @@ GOOD = {
         ({"missed_mass": 0.03, "missed_mass_std_error": 0.01}, "missed mode", "do not trust"),
         ({"annealed_log_z": 0.5}, "missed mode", "do not trust"),
         ({"thin_chains": 0.1, "missed_mass": 0.3, "missed_mass_std_error": 0.2}, "thin regions", "caution"),
+        ({"thin_chains": 0.008, "missed_mass": 0.15, "missed_mass_std_error": 0.09}, "thin regions", "caution"),
+        ({"thin_chains": 0.05}, "thin regions", "caution"),
         ({"log_z_bridge": -0.2}, "sides disagree", "caution"),
         ({"eubo": 11.0}, "sides disagree", "do not trust"),
         ({"residual_on_flow": 5.0}, "residual along the flow", "caution"),
