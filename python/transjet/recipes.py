@@ -21,7 +21,7 @@ _OVERRIDES: dict[str, dict[str, object]] = {
         "model": {"depth": 4, "input_scale": 2.0, "activation": "silu"},
         "plan": [
             {
-                "iterations": 2000,
+                "iterations": 3000,
                 "damping": 0.01,
                 "robust": 20.0,
                 "background_start": 0.0,
