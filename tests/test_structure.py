@@ -28,6 +28,7 @@ LEAVES = (
     "problems",
     "recipes",
     "sampler",
+    "robust",
     "cli",
 )
 ORDER = LAYERS + LEAVES

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 
 from transjet import __version__
-from transjet.cli import evaluate, info, run, sample, targets, tune
+from transjet.cli import bench, evaluate, info, run, sample, targets, tune
 from transjet.errors import TransjetError
 
 FAILED, INTERRUPTED = 2, 130
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (run, sample, evaluate, targets, info, tune):
+    for command in (run, sample, evaluate, targets, info, tune, bench):
         command.add_to(commands, [common])
     return parser
 
