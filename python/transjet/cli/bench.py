@@ -53,7 +53,7 @@ def execute(arguments: argparse.Namespace) -> int:
         rows = Rows(path, settings, _machine())
         cores = _cores(arguments)
         run_rows(
-            rows, settings.draws(arguments.draws), cores, in_process(_again(arguments), 60 + 10 * settings.seconds)
+            rows, settings.draws(arguments.draws), cores, in_process(_again(arguments), 3600 + 20 * settings.seconds)
         )
     page = arguments.page or arguments.out / "robust.md"
     files = [Rows(found) for found in sorted(arguments.out.glob("*.json"))]
