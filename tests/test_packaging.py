@@ -50,7 +50,7 @@ def test_core_and_package_have_the_same_version() -> None:
 
 def test_extras_are_those_of_the_project(installed: metadata.Distribution) -> None:
     assert set(installed.metadata.get_all("Provides-Extra", [])) == set(PROJECT["optional-dependencies"])
-    assert set(PROJECT["optional-dependencies"]) == {"all", "data", "test", "bench", "gpu"}
+    assert set(PROJECT["optional-dependencies"]) == {"all", "data", "test", "bench", "rivals", "gpu"}
 
 
 def test_core_dependencies_stay_light() -> None:

@@ -31,6 +31,8 @@ def history(rows: int = 40) -> dict[str, np.ndarray]:
         "ess": np.where(scored, 1 - np.exp(-step / 10), np.nan),
         "log_z": np.where(scored, -np.exp(-step / 5), np.nan),
         "log_z_std_error": np.where(scored, 0.01, np.nan),
+        "evaluations": 1024 * step,
+        "gradients": 1024 * step,
     }
     assert tuple(columns) == HISTORY_COLUMNS
     return columns
