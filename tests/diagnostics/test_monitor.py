@@ -96,6 +96,11 @@ def test_scores_that_fail_twice(good: dict[str, float], bad: dict[str, float], n
     assert scores(good, bad, good, bad) == []
 
 
+def test_residuals_that_are_small_everywhere_are_no_overfitting() -> None:
+    assert scores(*[{"residual_train": 0.04, "residual_held_out": 0.15}] * 3) == []
+    assert scores(*[{"residual_train": 0.1, "residual_held_out": 0.35}] * 3) == ["overfitting"]
+
+
 def test_a_log_z_that_is_uncertain_has_not_fallen() -> None:
     start = {"ess": 0.15, "log_z": 0.4, "log_z_std_error": 0.2}
     assert scores(start, start, *[{"ess": 0.9, "log_z": 0.0, "log_z_std_error": 0.01}] * 2) == []

@@ -9,6 +9,7 @@ Scores = Mapping[str, float]
 """Figures on fresh samples and points, by name; "iteration" is among them."""
 
 _OVERFIT = 3.0  # held-out residual over that of the training points
+_SOLVED = 0.3  # a held-out residual below it costs a few percent of ESS, however small the other one is
 _MISSED = 5.0  # residual along the flow over the held-out one
 _FALL = 0.2  # of log Z, at least, and four standard errors
 _COVERAGE = 0.85  # of the best coverage so far
@@ -28,7 +29,12 @@ def _twice(history: Sequence[Scores], seen: Callable[[Scores], bool]) -> bool:
 
 def overfitting(history: Sequence[Scores], progress: float) -> str:
     """Evidence of points that are solved where points beside them are not."""
-    if not _twice(history, lambda s: _ratio(s, "residual_held_out", "residual_train") > _OVERFIT):
+
+    def seen(s: Scores) -> bool:
+        unsolved = s.get("residual_held_out", math.nan) > _SOLVED
+        return unsolved and _ratio(s, "residual_held_out", "residual_train") > _OVERFIT
+
+    if not _twice(history, seen):
         return ""
     s = history[-1]
     return (
