@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from transjet.metrics import mode_weights, weighted_moments
+from transjet.metrics import ess, mode_weights, weighted_moments
 from transjet.targets import Target
 
 CRITERIA = ("log_z", "ess", "modes", "moments")
@@ -125,8 +125,7 @@ def _effective(found: Found) -> float:
         return float(np.min(found.effective))
     if found.log_weights is None:
         return float(len(found.x))
-    w = np.exp(found.log_weights - np.max(found.log_weights))
-    return float(w.sum() ** 2 / (w**2).sum())
+    return len(found.x) * float(ess(found.log_weights).value)
 
 
 def _modes(found: Found, target: Target, limits: Limits) -> tuple[bool | None, dict[str, Any]]:
