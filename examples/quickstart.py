@@ -12,7 +12,7 @@ def log_density(x):
 
 def main(iterations: int = 80):
     """Train, sample, and print the summary."""
-    target = tj.from_log_density(log_density, dim=2, prior_std=2.0, box=([-3.5] * 2, [3.5] * 2))
+    target = tj.from_log_density(log_density, dim=2, prior_std=2.0)
     sampler = tj.Sampler(target)
     result = sampler.run(sampler.init(jax.random.key(0)), iterations=iterations)
     samples = sampler.sample(result.state, jax.random.key(1), 4000)

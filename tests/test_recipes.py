@@ -31,33 +31,28 @@ def quadratic(x):
     return -0.5 * jnp.sum(x**2)
 
 
-def test_points_are_uniform_where_a_box_can_be_filled():
-    config = recipe(from_log_density(quadratic, 2, box=([-3.0] * 2, [4.0] * 2)))
+def test_points_of_the_zoo_are_uniform_where_a_box_can_be_filled():
+    config = recipe(get("rings"))
     assert {phase.collocation for phase in config.plan} & {"uniform", "mixture"}
 
 
 @pytest.mark.parametrize("dim", [2, 20])
-def test_a_target_of_which_nothing_is_known_needs_no_box(dim):
-    target = from_log_density(quadratic, dim)
-    assert Sampler(target).config == recipe(target)
+def test_a_density_of_ones_own_starts_from_a_pilot(dim):
+    """Whatever its size: coordinates are those in which it is white."""
+    box = ([-3.0] * dim, [3.0] * dim)
+    for own in (from_log_density(quadratic, dim), from_log_density(quadratic, dim, box=box, prior_std=10.0)):
+        config = recipe(own)
+        assert config == recipes.with_pilot(own) and config.base.kind == "pilot" and config.prior_std == 0.0
 
 
-@pytest.mark.parametrize("dim", [2, 20])
-def test_recipes_follow_the_size_of_the_target(dim):
-    def at(scale):
-        box = ([-3.0 * scale] * dim, [3.0 * scale] * dim)
-        return recipe(from_log_density(lambda x: quadratic(x / scale), dim, box=box, prior_std=scale))
-
-    small, large = at(1.0), at(10.0)
-    assert large.model.input_scale == pytest.approx(10 * small.model.input_scale)
-    assert large.plan[0].noise == pytest.approx(10 * small.plan[0].noise)
-    assert large.prior_std == small.prior_std == 0.0, "which stands for the target's own"
+def test_random_targets_start_from_a_pilot():
+    assert recipe(get("random:banana-5:1")).base.kind == "pilot"
 
 
-def test_a_target_of_ones_own_that_bears_a_name_of_the_zoo_gets_the_general_rule():
+def test_a_target_of_ones_own_that_bears_a_name_of_the_zoo_gets_the_rule_for_ones_own():
     for name in recipes._OVERRIDES:
         own = dataclasses.replace(get(name))
-        assert recipe(own) == recipes._general(own) != recipe(get(name))
+        assert recipe(own) == recipes.with_pilot(own) != recipe(get(name))
 
 
 def test_the_noise_of_tuned_targets():

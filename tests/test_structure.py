@@ -16,7 +16,18 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = Path(transjet.__file__).parent
 
 # From left to right: a module imports only from its left.
-LAYERS = ("targets", "paths", "collocation", "models", "equations", "optim", "train", "transport", "path_losses")
+LAYERS = (
+    "targets",
+    "paths",
+    "collocation",
+    "pilot",
+    "models",
+    "equations",
+    "optim",
+    "train",
+    "transport",
+    "path_losses",
+)
 LAYERS += ("metrics", "diagnostics")
 LEAVES = (
     "io",
@@ -27,6 +38,8 @@ LEAVES = (
     "config",
     "problems",
     "recipes",
+    "sampler_checks",
+    "sampler_base",
     "sampler",
     "robust",
     "cli",

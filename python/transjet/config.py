@@ -14,7 +14,7 @@ from transjet.config_checks import not_negative as _not_negative
 from transjet.config_checks import one_of as _one_of
 from transjet.config_checks import positive as _positive
 from transjet.config_checks import typed as _typed
-from transjet.config_methods import EQUATIONS, AnnealingConfig, NoisingConfig, ResidualConfig
+from transjet.config_methods import EQUATIONS, AnnealingConfig, BaseConfig, NoisingConfig, ResidualConfig
 from transjet.config_plan import COLLOCATIONS, OPTIMISERS, PhaseConfig
 from transjet.errors import ConfigError
 from transjet.models import ACTIVATIONS, BACKENDS
@@ -24,6 +24,7 @@ from transjet.transport import RESAMPLINGS, SCHEMES
 
 METHODS = ("pde", *PATH_METHODS)
 SAMPLERS = ("ode", "sde")
+_WITH_BASE = ("continuity", "fokker-planck", "annealed-continuity", "annealed-fokker-planck")
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,8 @@ class RunConfig:
         score_every: steps between scores.
         checkpoint_every: steps between checkpoints.
         average: decay of a moving average of the parameters, which scores and samples use; 0: none.
+        restore: scores that are worse than the best one by more than this, in nats of ESS times Z, send training back
+            to the parameters of that, with four times the damping; 0: never.
         antithetic: particles of scores and samples along the ODE start in pairs z, -z. Standard errors take samples
             for independent, which they are not then.
         monitor: look for failure signatures at every score.
@@ -175,6 +178,7 @@ class RunConfig:
         residual: what the residual is made of, and how it counts.
         annealing: path of the annealed equations.
         noising: process of "score".
+        base: where the flow starts.
         model: both networks.
         plan: phases, in order.
     """
@@ -193,6 +197,7 @@ class RunConfig:
     score_every: int = 20
     checkpoint_every: int = 50
     average: float = 0.0
+    restore: float = 0.0
     antithetic: bool = False
     monitor: bool = True
     verdict: bool = True
@@ -201,6 +206,7 @@ class RunConfig:
     residual: ResidualConfig = ResidualConfig()  # noqa: RUF009
     annealing: AnnealingConfig = AnnealingConfig()  # noqa: RUF009
     noising: NoisingConfig = NoisingConfig()  # noqa: RUF009
+    base: BaseConfig = BaseConfig()  # noqa: RUF009
     model: ModelConfig = ModelConfig()
     plan: tuple[PhaseConfig, ...] = field(default=(PhaseConfig(),))
 
@@ -226,6 +232,8 @@ class RunConfig:
         if not self.plan:
             raise ConfigError("plan: expected at least one phase; got none")
         self._check_slices()
+        self._check_base()
+        _not_negative("restore", self.restore)
         if not 0 <= self.average < 1:
             raise ConfigError(f"average: expected a decay of 0 or more, and below 1; got {self.average!r}")
 
@@ -234,6 +242,15 @@ class RunConfig:
         for phase in self.plan:
             if slices and phase.points % slices:
                 raise ConfigError(f"residual.centred: expected a divisor of plan.points {phase.points}; got {slices}")
+
+    def _check_base(self) -> None:
+        if self.base.kind == "gaussian":
+            return
+        if self.method != "pde" or self.equation not in _WITH_BASE:
+            used = self.equation if self.method == "pde" else f"method {self.method!r}"
+            raise ConfigError(f"base.kind: expected 'gaussian' with {used}, which starts from a Gaussian; got 'pilot'")
+        if self.precision_ratio != 1 or self.variance_ratio != 1:
+            raise ConfigError("base.kind: expected 'gaussian' with a precision_ratio or variance_ratio; got 'pilot'")
 
     @property
     def iterations(self) -> int:
@@ -295,6 +312,7 @@ __all__ = [
     "OPTIMISERS",
     "SAMPLERS",
     "AnnealingConfig",
+    "BaseConfig",
     "ModelConfig",
     "NoisingConfig",
     "PathLossConfig",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from transjet.config_checks import check_types, not_negative, one_of, positive
 from transjet.errors import ConfigError
 from transjet.paths import PATHS, SCHEDULES
+from transjet.pilot import Effort
 
 EQUATIONS = (
     "continuity",
@@ -47,6 +48,33 @@ class AnnealingConfig:
             positive(f"annealing.{name}", getattr(self, name))
         if self.power > 1:
             raise ConfigError(f"annealing.power: expected at most 1; got {self.power!r}")
+
+
+@dataclass(frozen=True)
+class BaseConfig(Effort):
+    """Where the flow starts. The other options are those of `transjet.pilot.Effort`.
+
+    Attributes:
+        kind: "gaussian", N(0, prior_std^2 I); or "pilot", a mixture fitted to the target in coordinates in which this
+            is white, both found by a pilot run. For the continuity and the Fokker-Planck equation, annealed or not.
+        trial: steps of each of two short trainings, from one Gaussian and from the mixture, that choose where the flow
+            starts; 0: from the mixture.
+        enough: normalised ESS of the mixture from which on it is taken without trial.
+        seed: of the pilot. Runs that differ in the seed of training alone start from the same base.
+    """
+
+    kind: str = "gaussian"
+    trial: int = 60
+    enough: float = 0.7
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_types(self, "base.")
+        one_of("base.kind", self.kind, ("gaussian", "pilot"))
+        for name in ("population", "particles", "components", "widen", "climb"):
+            positive(f"base.{name}", getattr(self, name))
+        for name in ("moves", "rounds", "climbers", "trial", "enough"):
+            not_negative(f"base.{name}", getattr(self, name))
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from transjet.config import ModelConfig, PhaseConfig, RunConfig
-from transjet.targets import Target, get
+from transjet.config import BaseConfig, ModelConfig, PhaseConfig, RunConfig
+from transjet.targets import Target, get, names
 
 _LOW_DIMENSION = 8  # up to here uniform points in a box cover the region of interest
 
@@ -94,12 +94,46 @@ def _general(target: Target) -> RunConfig:
     )
 
 
+def with_pilot(target: Target) -> RunConfig:
+    """The configuration for a density of which nothing is known but, roughly, its size: the flow starts from a pilot.
+
+    Args:
+        target: any target.
+
+    Returns:
+        A configuration in coordinates in which the target is about white.
+    """
+    phase = PhaseConfig(
+        collocation="mixture",
+        background="wide",
+        cloud=1.15,
+        background_start=0.25,
+        background_end=0.25,
+        noise=0.0,
+        points=768,
+        damping=0.03,
+        momentum=0.0,
+        iterations=400,
+    )
+    return RunConfig(
+        base=BaseConfig(kind="pilot"),
+        model=ModelConfig(input_scale=2.0),
+        plan=(phase,),
+        average=0.9,
+        restore=5.0,
+        score_every=20,
+        score_samples=4000,
+        transport_steps=20,
+    )
+
+
 def recipe(target: Target) -> RunConfig:
     """The default configuration for a target.
 
-    In few dimensions collocation points are uniform in the target's box at first, and then half of them lie along the
-    flow's own trajectories. Above that, or without a box, they are a mixture of a Gaussian cloud, whose share falls to
-    zero, and the flow's trajectories.
+    A density of the user's own, and a random target, gets a pilot: `with_pilot`. Targets of the zoo start from a
+    Gaussian: in few dimensions collocation points are uniform in the target's box at first, and then half of them lie
+    along the flow's own trajectories. Above that, or without a box, they are a mixture of a Gaussian cloud, whose share
+    falls to zero, and the flow's trajectories.
 
     Args:
         target: any target.
@@ -107,8 +141,7 @@ def recipe(target: Target) -> RunConfig:
     Returns:
         Its configuration; overlay options with `RunConfig.from_dict(options, recipe(target))`.
     """
-    general = _general(target)
     # A user's own target may bear a name of the zoo; what is known of that one does not hold for it.
-    if target.name in _OVERRIDES and get(target.name) is target:
-        return RunConfig.from_dict(_OVERRIDES[target.name], general)
-    return general
+    if target.name not in names() or get(target.name) is not target:
+        return with_pilot(target)
+    return RunConfig.from_dict(_OVERRIDES.get(target.name, {}), _general(target))

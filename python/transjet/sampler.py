@@ -15,16 +15,31 @@ from transjet.collocation import Collocation, Pilot, Sliced, Trajectories, Unifo
 from transjet.config import PhaseConfig, RunConfig
 from transjet.diagnostics import Inquiry, Verdict, decide, entropic_coverage, pareto_k
 from transjet.equations import Params
-from transjet.errors import ConfigError, DTypeError, ShapeError
+from transjet.errors import ConfigError
 from transjet.metrics import Summary, summarize
 from transjet.optim import DualGaussNewton, Optimiser, PrimalGaussNewton, StepInfo, adam
 from transjet.path_losses import PathTrainer, sample_paths
-from transjet.paths import GaussianPrior
+from transjet.paths import GaussianPrior, Prior
+from transjet.pilot import Base, Frame
 from transjet.problems import Problem, build_collocation, build_path_trainer, build_problem
 from transjet.problems.points import ALONG_FLOW, box_of, flow_of
 from transjet.recipes import recipe
+from transjet.sampler_base import find_base, outward, whitened
+from transjet.sampler_checks import check_key, check_points
 from transjet.targets import Target
-from transjet.train import Balance, Costs, Evaluations, Phase, RunResult, Trainer, TrainState, count, run, stand_in
+from transjet.train import (
+    Balance,
+    Costs,
+    Evaluations,
+    Phase,
+    RunResult,
+    Trainer,
+    TrainState,
+    count,
+    run,
+    stand_in,
+    total,
+)
 from transjet.transport import (
     Diffusion,
     NetworkField,
@@ -47,27 +62,6 @@ Array = jax.Array
 _BATCH = 8192  # particles transported at once when sampling
 
 
-def _check_key(key: Any) -> None:
-    """A single key, typed or of the legacy kind."""
-    dtype = getattr(key, "dtype", None)
-    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key) and key.shape == ()
-    if not typed and not (dtype == jnp.uint32 and key.shape == jax.random.PRNGKey(0).shape):
-        raise ConfigError(f"init: key: expected one JAX random key; got {key!r}; make one by jax.random.key(seed)")
-
-
-def _points(x: Any, dim: int) -> Any:
-    """Real numbers of shape (n, dim)."""
-    try:
-        x = x if isinstance(x, jax.Array) else np.asarray(x)
-    except ValueError as error:
-        raise ShapeError(f"log_density: x: expected shape (n, {dim}); got rows of different lengths") from error
-    if not (jnp.issubdtype(x.dtype, np.floating) or jnp.issubdtype(x.dtype, np.integer)):
-        raise DTypeError(f"log_density: x: expected real numbers; got {x.dtype}; pass a float array")
-    if x.ndim != 2 or x.shape[1] != dim:
-        raise ShapeError(f"log_density: x: expected shape (n, {dim}); got {x.shape}")
-    return x
-
-
 def _optimiser(phase: PhaseConfig) -> Optimiser:
     if phase.optimiser == "adam":
         return adam(phase.learning_rate, phase.iterations, robust=phase.robust)
@@ -81,6 +75,8 @@ class Sampler:
     Args:
         target: what to sample; `from_log_density` makes one of any JAX function.
         config: how; None: the target's recipe.
+        base: of an earlier sampler of the same target and configuration; None: a pilot run finds it where the
+            configuration asks for one.
 
     Raises:
         ConfigError: something else than a Target and a RunConfig, or options that do not fit the target.
@@ -88,14 +84,15 @@ class Sampler:
     Attributes:
         target: as given.
         config: in force.
-        prior: where particles start.
+        base: coordinates of the flow, and the mixture that it starts from; None: the target's own coordinates.
+        prior: where particles start, in coordinates of the flow.
         problem: the method: its equation, and the flow of particles; None for the path-based methods.
         equation: the problem's, whose residual is trained to vanish; None for the path-based methods.
         trainer: takes the steps, a `Trainer` or a `PathTrainer`.
         pilot: of a short run that found a box for uniform points, where the target has none; else None.
     """
 
-    def __init__(self, target: Target, config: RunConfig | None = None) -> None:
+    def __init__(self, target: Target, config: RunConfig | None = None, base: Base | None = None) -> None:
         if not isinstance(target, Target):
             raise ConfigError(
                 f"Sampler: target: expected a Target; got {target!r}; get('name') gives one of the zoo, and "
@@ -107,10 +104,13 @@ class Sampler:
             )
         self.target = target
         self.config = recipe(target) if config is None else config
-        self.prior = GaussianPrior(target.dim, self.config.prior_std or target.prior_std)
+        self._around = GaussianPrior(target.dim, self.config.prior_std or target.prior_std)
+        self.base = find_base(target, self.config, self._around, self._short_run) if base is None else base
+        self.prior: Prior = self.base.prior if self.base else self._around
+        self._inner = whitened(target, self.base)  # as the flow sees it
         self.pilot: Pilot | None = None
         by_paths = self.config.method != "pde"
-        self.problem = None if by_paths else build_problem(self.config, target, self.prior)
+        self.problem = None if by_paths else build_problem(self.config, self._inner, self.prior)
         self.equation = self.problem.equation if self.problem else None
         self._check_sampling()
         self.trainer: Trainer | PathTrainer = self._trainer(self.problem) if self.problem else self._path_trainer()
@@ -124,7 +124,7 @@ class Sampler:
         Raises:
             ConfigError: `key` is not a JAX random key.
         """
-        _check_key(key)
+        check_key(key)
         return self.trainer.init(key)
 
     def step(self, state: TrainState) -> tuple[TrainState, StepInfo]:
@@ -134,7 +134,7 @@ class Sampler:
     def run(self, state: TrainState, **options: Any) -> RunResult:
         """Train to the end of the plan; options as for `transjet.train.run`. Evaluations of the target are counted."""
         defaults: dict[str, Any] = {"score_every": self.config.score_every, "costs": self.costs}
-        defaults["checkpoint_every"] = self.config.checkpoint_every
+        defaults |= {"checkpoint_every": self.config.checkpoint_every, "score_first": self.base is not None}
         return run(self.trainer, state, **(defaults | options))
 
     def sample(self, state: TrainState, key: Array, n: int | None = None) -> WeightedSamples:
@@ -153,7 +153,8 @@ class Sampler:
         """
         n = self.config.samples if n is None else n
         batch = min(n, _BATCH) if isinstance(n, (int, np.integer)) else _BATCH  # what is no number is refused below
-        return sample_in_batches(lambda k: self._draw(state.best_params, k, n=batch), key, n, batch)
+        inner = sample_in_batches(lambda k: self._draw(state.best_params, k, n=batch), key, n, batch)
+        return outward(inner, self.base)
 
     @cached_property
     def costs(self) -> Costs:
@@ -179,8 +180,10 @@ class Sampler:
             ConfigError: the method has no flow.
         """
         self._flow()
-        x = jnp.asarray(_points(x, self.target.dim), self.config.dtype)
-        return self._density(state.best_params, x)
+        x = jnp.asarray(check_points(x, self.target.dim), self.config.dtype)
+        if self.base is None:
+            return self._density(state.best_params, x)
+        return self._density(state.best_params, self.base.frame.inward(x)) - self.base.frame.log_det
 
     def stream(self, state: TrainState, key: Array, batch: int = _BATCH) -> Iterator[StreamBatch]:
         """Batches of weighted samples without end, with log Z, ESS and standard errors of all so far.
@@ -198,7 +201,12 @@ class Sampler:
         """
         if batch < 2:
             raise ConfigError(f"stream: batch: expected at least 2; got {batch}")
-        return stream(lambda k: self._draw(state.best_params, k, n=batch), key)
+
+        def draw(key: Array) -> tuple[Any, Any, Any]:
+            x, log_weights, log_q = self._draw(state.best_params, key, n=batch)
+            return outward(WeightedSamples(x, log_weights, log_q), self.base)
+
+        return stream(draw, key)
 
     def unweighted(self, samples: WeightedSamples, key: Array, kind: str = "systematic") -> Unweighted:
         """Samples of equal weight, by resampling or independence Metropolis-Hastings.
@@ -221,7 +229,7 @@ class Sampler:
         if self.pilot is not None:
             box = np.asarray(self.pilot.box.lower), np.asarray(self.pilot.box.upper)
         target = dataclasses.replace(self.target, log_density=stand_in(self.target.dim), box=box)
-        return Sampler(target, dataclasses.replace(self.config, model=model, backend="xla"))
+        return Sampler(target, dataclasses.replace(self.config, model=model, backend="xla"), self.base)
 
     def verdict(self, state: TrainState, samples: WeightedSamples, key: Array) -> Verdict:
         """Whether samples are to be trusted, by evidence that needs no truth, with reasons and next steps.
@@ -256,8 +264,8 @@ class Sampler:
             array = partial(jax.ShapeDtypeStruct, dtype=dtype)
             spent += count(inquiry.moved, array((n, self.target.dim)), array((n,)), key)
             params = jax.eval_shape(self._twin.init, key).params
-            looked_at = inquiry.census.chains + min(inquiry.census.samples, n)
-            spent += count(self._twin._log_density, params, array((looked_at, self.target.dim)))
+            spent += count(partial(inquiry.climbed, Frame.plain(self.target.dim, dtype)), key)
+            spent += count(self._twin._log_density, params, array((inquiry.looked_at(n), self.target.dim)))
         last = int(state.iteration) - 1
         return spent if last < 0 else spent + self.costs.monitored(self.trainer.plan, last)
 
@@ -267,7 +275,7 @@ class Sampler:
 
     @cached_property
     def _inquiry(self) -> Inquiry:
-        return Inquiry(self.target.log_density, self.prior, dtype=jnp.dtype(self.config.dtype))
+        return Inquiry(self.target.log_density, self._around, dtype=jnp.dtype(self.config.dtype))
 
     # --- parts -------------------------------------------------------------------------------------------------------
 
@@ -278,7 +286,9 @@ class Sampler:
                 "factors; use 'gauss-newton-cg' or 'adam'"
             )
         name = f"{index + 1} {phase.optimiser}"
-        collocation: Collocation = build_collocation(phase, self.target, self.prior, self._box)
+        collocation: Collocation = build_collocation(
+            phase, self._inner, self.prior, self._box, None if self.base is None else self.base.points
+        )
         if self.config.residual.centred:
             collocation = Sliced(collocation, self.config.residual.centred)
         continuation = phase.continuation, phase.continuation_power
@@ -294,19 +304,20 @@ class Sampler:
         return Trainer(
             problem.equation, plan, drift, self._score,
             dtype, self.config.average, Trajectories(self.prior, 256, 16, noise=0.0), balance,
+            self.config.restore,
         )  # fmt: skip
 
     def _box(self) -> UniformBox:
         """The target's box, or that of a pilot run."""
-        own = box_of(self.target)
+        own = box_of(self._inner)
         if own is not None:
             return own
         if self.pilot is None:
-            self.pilot = pilot_box(self.target.log_density, self.prior, jax.random.key(0))
+            self.pilot = pilot_box(self._inner.log_density, self._around, jax.random.key(0))
         return self.pilot.box
 
     def _path_trainer(self) -> PathTrainer:
-        return build_path_trainer(self.config, self.target, self.prior)
+        return build_path_trainer(self.config, self.target, self._around)
 
     def _flow(self) -> Problem:
         if self.problem is None:
@@ -314,6 +325,13 @@ class Sampler:
                 f"method {self.config.method!r} has no flow; expected method 'pde' for densities of points"
             )
         return self.problem
+
+    def _short_run(self, base: Base) -> tuple[float, int]:
+        """The best score of a short training from a base, and evaluations of the target."""
+        trial, options = Sampler(self.target, self.config, base), self.config.base
+        steps = min(options.trial, trial.trainer.iterations)
+        result = trial.run(trial.init(jax.random.key(options.seed)), iterations=steps)
+        return float(result.state.best_score), total(result.evaluations).values
 
     def _check_sampling(self) -> None:
         """Refuse, before any training, a way of sampling that the method does not have."""
@@ -339,7 +357,7 @@ class Sampler:
         options = dataclasses.asdict(self.config.sampling)
         options.pop("sampler")
         return push_prior_sde(
-            self._diffusion(params), self.prior, self.target.log_density, key, n, SdeOptions(**options),
+            self._diffusion(params), self.prior, self._inner.log_density, key, n, SdeOptions(**options),
             dtype=jnp.dtype(self.config.dtype),
         )  # fmt: skip
 
@@ -361,7 +379,7 @@ class Sampler:
 
     def _push(self, params: Params, key: Array, n: int) -> tuple[Array, Array, Array]:
         return push_prior(
-            self._flow().field(params), self.prior, self.target.log_density, key, n,
+            self._flow().field(params), self.prior, self._inner.log_density, key, n,
             transport=self._transport, dtype=self.config.dtype, antithetic=self.config.antithetic,
         )  # fmt: skip
 
@@ -374,6 +392,8 @@ class Sampler:
         ess, log_z = relative_ess(log_w), log_mean_weight(log_w)
         error = jnp.sqrt(jnp.maximum(1 / ess - 1, 0) / log_w.shape[0])
         figures = {"ess": ess, "log_z": log_z, "log_z_std_error": error, "pareto_k": pareto_k(log_w)}
+        if self.base is not None:
+            x, figures["log_z"] = self.base.frame.outward(x), log_z + self.base.log_z
         if self.target.modes is not None and len(self.target.modes) > 1:
             figures["coverage"] = entropic_coverage(x, jnp.asarray(self.target.modes, x.dtype))
         return figures

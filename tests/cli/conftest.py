@@ -15,10 +15,17 @@ from jax.experimental.compilation_cache import compilation_cache
 from transjet.cli import main
 
 OPTIONS = (
-    "model.width=8", "model.depth=2", "plan.0.points=64", "plan.0.iterations=6", "samples=256",
+    "model.width=8", "model.depth=2", "plan.0.points=64", "plan.0.iterations=6", "samples=256", "base.kind=gaussian",
     "transport_steps=20", "score_samples=64", "score_every=3", "checkpoint_every=2", "verdict=false",
 )  # fmt: skip
+# A pilot that takes a second or two, most of them for compiling.
+PILOT = (
+    "base.kind=pilot", "base.population=256", "base.particles=256", "base.moves=2", "base.components=2",
+    "base.rounds=1", "base.climbers=16", "base.climb=5", "base.trial=0", "plan.0.collocation=trajectories",
+)  # fmt: skip
 TINY = [word for option in OPTIONS for word in ("--set", option)]
+
+PILOTED = [*TINY, *(word for option in PILOT for word in ("--set", option))]
 
 
 class Outcome(NamedTuple):
@@ -75,6 +82,26 @@ def finished_once(tmp_path_factory: pytest.TempPathFactory, programs: Path) -> P
 def finished(finished_once: Path, tmp_path: Path) -> Path:
     """The folder of a finished run of the double well with seed 5, to do anything to."""
     return Path(shutil.copytree(finished_once, tmp_path / "finished"))
+
+
+@pytest.fixture(scope="session")
+def piloted_once(tmp_path_factory: pytest.TempPathFactory, programs: Path) -> Path:
+    path = tmp_path_factory.mktemp("piloted") / "run"
+    with shared_programs(programs), jax.numpy_dtype_promotion("standard"):
+        assert main(["run", "double-well", "--out", str(path), "--quiet", "--no-pictures", *PILOTED]) == 0
+    return path
+
+
+@pytest.fixture
+def piloted(piloted_once: Path, tmp_path: Path) -> Path:
+    """The folder of a finished run of the double well that starts from the base of a pilot, to do anything to."""
+    return Path(shutil.copytree(piloted_once, tmp_path / "piloted"))
+
+
+@pytest.fixture(scope="session")
+def with_pilot() -> list[str]:
+    """Options of a run with a pilot that takes seconds."""
+    return PILOTED
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 
 from transjet.cli import results
 from transjet.cli.keys import stream_key, training_key
-from transjet.cli.results import rejected, rejected_in_words
+from transjet.cli.results import pilot_in_words, rejected, rejected_in_words
+from transjet.collocation import Pilot, UniformBox
 from transjet.optim import Outcome
 
 
@@ -18,6 +19,13 @@ def test_rejections_in_words_and_numbers():
         "rejected": 3, "rejected_nonfinite_residual": 1, "rejected_nonfinite_direction": 0, "rejected_no_descent": 2,
     }  # fmt: skip
     assert len(rejected({})) == len(Outcome)
+
+
+def test_a_box_that_a_pilot_found_is_told_in_its_coordinates():
+    pilot = Pilot(UniformBox((-1.0, 0.0), (2.0, 3.0)), evaluations=70, acceptance=0.5)
+    text = pilot_in_words(pilot)
+    assert text.startswith("the target has no box; a pilot run found [-1, 2] x [0, 3] with 70 evaluations")
+    assert pilot_in_words(pilot, object()).startswith("the target has no box in coordinates of the base; a pilot run")
 
 
 def test_without_matplotlib_a_run_has_no_pictures_but_all_else(transjet, finished, monkeypatch):

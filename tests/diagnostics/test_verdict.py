@@ -21,7 +21,7 @@ from transjet.models import DivergenceJet
 from transjet.paths import GaussianPrior
 from transjet.transport import log_density_of, ode_transport, push_prior
 
-SMALL = Census(chains=128, levels=24, moves=2, last=8, samples=256, sample_moves=12)
+SMALL = Census(chains=128, levels=24, moves=2, last=8, samples=256, sample_moves=12, climbers=512)
 PRIOR = GaussianPrior(2, 2.0)
 CENTRE = np.array([3.0, 0.0], np.float32)
 STD = 0.5
@@ -95,6 +95,19 @@ def test_a_flow_that_reaches_one_of_two_modes_is_not_though_its_weights_are_perf
     assert not any(isinstance(value, dict) for value in json.loads(json.dumps(flat)).values())
 
 
+def test_a_mode_that_no_chain_finds_is_found_by_climbers() -> None:
+    """A narrow mode beside a wide one: chains hardly ever end there, some of many climbers start in its basin."""
+
+    def needle(x: Any) -> Any:
+        narrow = -0.5 * jnp.sum((x + 2 * CENTRE) ** 2) / 0.02**2 + math.log(STD**2 / 0.02**2)
+        return jnp.logaddexp(one(x), narrow)  # half of the mass each
+
+    f = judged(needle).figures
+    assert f["peak_mass"] == pytest.approx(0.5, abs=0.05) and f["thin_peaks"] == 1 and f["peaks"] == 2
+    assert "missed mode" in names(judged(needle), "do not trust")
+    assert judged(one).figures["peak_mass"] == 0.0
+
+
 def test_without_a_density_a_lost_mode_shows_in_log_z() -> None:
     verdict = judged(two, density=False)
     assert names(verdict, "do not trust") == {"missed mode"}
@@ -124,6 +137,8 @@ GOOD = {
         ({"thin_samples": 0.3}, "heavy tails", "do not trust"),
         ({"ess": 0.1}, "degenerate weights", "caution"),
         ({"ess": 0.01}, "degenerate weights", "do not trust"),
+        ({"peaks": 3, "thin_peaks": 1, "peak_mass": 0.02}, "missed mode", "caution"),
+        ({"peaks": 3, "thin_peaks": 1, "peak_mass": 0.2}, "missed mode", "do not trust"),
         ({"n": 100}, "few samples", "caution"),
         ({"n": 20}, "few samples", "do not trust"),
         ({"lost": 0.01}, "lost samples", "caution"),
@@ -151,6 +166,14 @@ def test_thresholds_can_be_tried_on_recorded_figures() -> None:
     recorded = decide(GOOD | {"pareto_k": 0.6}).figures
     assert decide(recorded, Thresholds(pareto_k=(0.65, 0.7))).level == "trust"
     assert decide({**recorded, "pareto_k": None}).level == "trust", "as a JSON file has what is not finite"
+
+
+def test_the_tail_of_even_weights_says_nothing():
+    """Where the largest weight is near the mean one, k is that of differences that do not matter."""
+    n = 10_000
+    even = GOOD | {"n": n, "pareto_k": 1.1, "ess": 0.9999}
+    assert decide(even | {"largest_weight": 1.4 / n}).level == "trust"
+    assert decide(even | {"largest_weight": 6 / n}).level == "do not trust"
 
 
 def test_a_noisy_annealed_log_z_is_no_reason() -> None:

@@ -6,14 +6,12 @@ import argparse
 import time
 from typing import Any
 
-import jax
-
 from transjet.cli import sample
 from transjet.cli.keys import stream_key
 from transjet.cli.record import check_seed, open_run
 from transjet.cli.results import figures
+from transjet.cli.samplers import sampler_of
 from transjet.io import check_writable
-from transjet.sampler import Sampler
 
 
 def add_to(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
@@ -33,10 +31,8 @@ def execute(arguments: argparse.Namespace) -> int:
     check_seed(arguments.seed)
     run, record = open_run(arguments.run)
     check_writable(run.path)
-    target = record.spec.load()
     began = time.perf_counter()
-    with jax.enable_x64(record.config.dtype == "float64"):
-        sampler = Sampler(target, record.config)
+    with sampler_of(run, record) as sampler:
         samples = sample.draw(sampler, run, arguments, "eval")
         key = stream_key(arguments.seed, "distances") if arguments.distances else None
         summary = sampler.summarize(samples, key)

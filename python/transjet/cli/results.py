@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -13,6 +14,7 @@ from transjet.collocation import Pilot
 from transjet.io import Progress, RunFolder
 from transjet.metrics import Summary
 from transjet.optim import Outcome
+from transjet.pilot import Base
 from transjet.plots import save_all
 from transjet.targets import Target
 from transjet.train import Spent, total
@@ -57,11 +59,12 @@ def rejected_in_words(rejections: Mapping[str, int]) -> str:
     return f"{sum(rejections.values())} steps rejected ({', '.join(parts)})" if parts else "no step rejected"
 
 
-def pilot_in_words(pilot: Pilot) -> str:
-    """The box that a pilot run found, and what it took."""
+def pilot_in_words(pilot: Pilot, base: Base | None = None) -> str:
+    """The box that a pilot run found, in coordinates of the flow, and what it took."""
+    none = "the target has no box" if base is None else "the target has no box in coordinates of the base"
     sides = " x ".join(f"[{low:.3g}, {high:.3g}]" for low, high in zip(pilot.box.lower, pilot.box.upper, strict=True))
     return (
-        f"the target has no box; a pilot run found {sides} with {pilot.evaluations} evaluations of the log density "
+        f"{none}; a pilot run found {sides} with {pilot.evaluations} evaluations of the log density "
         f"and its gradient (acceptance {pilot.acceptance:.2f})"
     )
 
@@ -72,6 +75,28 @@ def pilot_figures(pilot: Pilot | None) -> dict[str, Any]:
         return {}
     box = [list(pilot.box.lower), list(pilot.box.upper)]
     return {"pilot_box": box, "pilot_evaluations": pilot.evaluations, "pilot_acceptance": pilot.acceptance}
+
+
+def base_in_words(base: Base) -> str:
+    """The mixture that a pilot run found, how near the target it is, and what it took."""
+    components, dof = int(base.prior.means.shape[0]), float(base.prior.dof)
+    added = int(base.figures.get("modes_added", 0))
+    tails = f"of Student's t with {dof:g} degrees of freedom" if math.isfinite(dof) else "Gaussian"
+    return (
+        f"a pilot run found a mixture, {tails}, of {components} component{'s' * (components != 1)}: "
+        f"ESS {base.ess:.3g}, log Z {base.log_z:.4g};\n{added} mode{'s' * (added != 1)} added by a search, "
+        f"{base.evaluations:,} evaluations of the log density and its gradient"
+    )
+
+
+def base_figures(base: Base | None) -> dict[str, Any]:
+    """The same for a JSON file; nothing without a base. Gaussians have degrees of freedom None."""
+    if base is None:
+        return {}
+    dof = float(base.prior.dof)
+    own: dict[str, Any] = {"ess": base.ess, "log_z": base.log_z, "evaluations": base.evaluations}
+    own |= {"components": int(base.prior.means.shape[0]), "dof": dof if math.isfinite(dof) else None}
+    return {f"base_{name}": value for name, value in (base.figures | own).items()}
 
 
 def evaluation_figures(spent: Spent) -> dict[str, int]:

@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from transjet.cli import density, options
 from transjet.cli.keys import stream_key
 from transjet.cli.record import RunRecord, open_run
 from transjet.cli.results import (
+    base_figures,
+    base_in_words,
     draw_pictures,
     evaluation_figures,
     evaluations_in_words,
@@ -25,6 +25,7 @@ from transjet.cli.results import (
     rejected,
     rejected_in_words,
 )
+from transjet.cli.samplers import asks_for_base, sampler_of, write_base
 from transjet.cli.session import Session
 from transjet.errors import ConfigError, OutputError
 from transjet.io import RunFolder, make_progress
@@ -54,17 +55,19 @@ def add_to(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Run, or go on with a run; 130 after Ctrl-C."""
     record = _resumed(arguments) if arguments.resume else _new(arguments)
-    target = record.spec.load()
-    with jax.enable_x64(record.config.dtype == "float64"):
-        sampler = Sampler(target, record.config)
+    _check_folder(arguments)
+    progress = make_progress(quiet=arguments.quiet)
+    if asks_for_base(record) and not arguments.resume:
+        progress.message("a pilot run looks for the target")
+    with sampler_of(RunFolder(arguments.out), record, new=not arguments.resume) as sampler:
         run = _folder(arguments)
-        session = Session(run, record, sampler, make_progress(quiet=arguments.quiet))
-        session.progress.message(_heading(sampler, record, run))
-        if sampler.pilot is not None:
-            session.progress.message(pilot_in_words(sampler.pilot))
+        if not arguments.resume:
+            write_base(run, sampler)
+        session = Session(run, record, sampler, progress)
+        _announce(session)
         if arguments.resume:
             session.restore()
-        run.write_config(record.to_dict())
+        run.write_config(record.to_dict())  # after the base: where there is a config, nothing lacks for resuming
         try:
             if session.train().status == "finished":
                 _finish(session, arguments)
@@ -99,17 +102,31 @@ def _resumed(arguments: argparse.Namespace) -> RunRecord:
     return dataclasses.replace(record, iterations=arguments.iterations)
 
 
-def _folder(arguments: argparse.Namespace) -> RunFolder:
-    """Make or open the folder. What is left of a run that never took a step is in nobody's way."""
-    there = RunFolder(arguments.out)
-    if arguments.resume or arguments.overwrite or not there.is_run():
-        return RunFolder.create(arguments.out, overwrite=arguments.overwrite)
-    if there.history.exists() or there.metrics.exists():
+def _check_folder(arguments: argparse.Namespace) -> None:
+    """Refuse a folder that cannot take the run, before a pilot that takes a while; nothing is removed yet."""
+    there, again = RunFolder(arguments.out), arguments.resume or arguments.overwrite
+    if not again and there.is_run() and (there.history.exists() or there.metrics.exists()):
         raise OutputError(
             f"{there.path}: expected a folder without a run, got one that has a run; add --resume to go on with it, "
             "--overwrite to start over, or choose another folder"
         )
-    return RunFolder.create(arguments.out, overwrite=True)
+    there.check(overwrite=arguments.overwrite)
+
+
+def _folder(arguments: argparse.Namespace) -> RunFolder:
+    """Make or open the folder. What is left of a run that never took a step is in nobody's way."""
+    left_over = not arguments.resume and RunFolder(arguments.out).is_run()
+    return RunFolder.create(arguments.out, overwrite=arguments.overwrite or left_over)
+
+
+def _announce(session: Session) -> None:
+    """Say what is run, and what was found out before."""
+    sampler, progress = session.sampler, session.progress
+    progress.message(_heading(sampler, session.record, session.run))
+    if sampler.base is not None:
+        progress.message(base_in_words(sampler.base))
+    if sampler.pilot is not None:
+        progress.message(pilot_in_words(sampler.pilot, sampler.base))
 
 
 def _heading(sampler: Sampler, record: RunRecord, run: RunFolder) -> str:
@@ -134,7 +151,8 @@ def _finish(session: Session, arguments: argparse.Namespace) -> None:
     run.write_samples(*samples)
     summary = sampler.summarize(samples)
     counts = {"iterations": iterations, **rejected(session.rejections)}
-    found = {"findings": session.monitor.to_json() if session.monitor else [], **pilot_figures(sampler.pilot)}
+    found = {"findings": session.monitor.to_json() if session.monitor else []}
+    found |= base_figures(sampler.base) | pilot_figures(sampler.pilot)
     judged: dict[str, Any] = {}
     if record.config.verdict:
         progress.message("judging the samples")

@@ -6,13 +6,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from transjet.cli.checkpoints import CHOICES, read_for_sampling
 from transjet.cli.keys import stream_key
 from transjet.cli.record import check_seed, open_run
 from transjet.cli.results import in_short
+from transjet.cli.samplers import sampler_of
 from transjet.errors import OutputError
 from transjet.io import RunFolder, check_writable
 from transjet.sampler import Sampler
@@ -56,9 +56,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if path.is_dir():
         raise OutputError(f"--out: expected a file, got the folder {path}; add a name such as samples.npz")
     check_writable(path.parent)
-    target = record.spec.load()
-    with jax.enable_x64(record.config.dtype == "float64"):
-        sampler = Sampler(target, record.config)
+    with sampler_of(run, record) as sampler:
         samples = draw(sampler, run, arguments, "sample")
         even = None
         if arguments.unweighted:

@@ -45,6 +45,8 @@ class Session:
         self.seconds = 0.0
         self.rejections: dict[str, int] = {}
         self.spent: Spent = {}
+        if sampler.base is not None:
+            spend(self.spent, "pilot", Evaluations(sampler.base.evaluations, sampler.base.evaluations))
         if sampler.pilot is not None:
             spend(self.spent, "pilot", Evaluations(sampler.pilot.evaluations, sampler.pilot.evaluations))
         self.monitor: Monitor | None = None

@@ -15,7 +15,7 @@ from transjet.collocation.points import Divergence, Drift, Flow, Points
 from transjet.collocation.resample import systematic, tempered
 from transjet.collocation.times import Times
 from transjet.errors import ConfigError, ShapeError
-from transjet.paths import GaussianPrior
+from transjet.paths import Prior
 
 Array = jax.Array
 
@@ -47,7 +47,7 @@ class ReverseTrajectories:
         ConfigError: a value out of range.
     """
 
-    prior: GaussianPrior
+    prior: Prior
     log_density: Callable[[Array], Array]
     samples: Any = field(default=None, compare=False)
     particles: int = 1024

@@ -13,7 +13,7 @@ from transjet.collocation.along import advance, points_on
 from transjet.collocation.points import Drift, Flow, Points
 from transjet.collocation.times import Times
 from transjet.errors import ConfigError
-from transjet.paths import GaussianPrior
+from transjet.paths import Prior
 
 Array = jax.Array
 
@@ -39,7 +39,7 @@ class SdeTrajectories:
         ConfigError: a value out of range.
     """
 
-    prior: GaussianPrior
+    prior: Prior
     sigma: float = 1.0
     particles: int = 1024
     steps: int = 64

@@ -16,7 +16,7 @@ from transjet.collocation.along import midpoint_path, points_on
 from transjet.collocation.points import Drift, Points
 from transjet.collocation.times import Times
 from transjet.errors import ConfigError
-from transjet.paths import GaussianPrior
+from transjet.paths import Prior
 
 Array = jax.Array
 
@@ -43,7 +43,7 @@ class Trajectories:
         ConfigError: a value out of range.
     """
 
-    prior: GaussianPrior
+    prior: Prior
     particles: int = 1024
     steps: int = 32
     noise: float = 0.3

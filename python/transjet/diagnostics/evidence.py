@@ -18,10 +18,12 @@ import numpy as np
 
 from transjet.collocation.mala import mala
 from transjet.collocation.resample import lost_as_zero, systematic
+from transjet.diagnostics.peaks import PEAKS, Summits, climbed, frame_of, peak_figures, summits
 from transjet.diagnostics.weights import pareto_k
 from transjet.errors import ConfigError
 from transjet.metrics import elbo, ess, eubo, log_z
 from transjet.paths import GaussianPrior
+from transjet.pilot import Frame, Peaks
 
 Array = jax.Array
 LogDensity = Callable[[Array], Array]
@@ -41,6 +43,7 @@ class Census:
         last: more of them at the target.
         samples: of the flow, resampled by their weights.
         sample_moves: Langevin proposals for these.
+        climbers: of the search for modes; 0: no search.
 
     Raises:
         ConfigError: a count below 2, or no moves.
@@ -52,10 +55,13 @@ class Census:
     last: int = 20
     samples: int = 1000
     sample_moves: int = 30
+    climbers: int = 1024
 
     def __post_init__(self) -> None:
         if min(self.chains, self.levels, self.samples) < 2 or min(self.moves, self.last, self.sample_moves) < 1:
             raise ConfigError(f"census: expected chains, levels, samples >= 2 and moves >= 1; got {self}")
+        if self.climbers < 0:
+            raise ConfigError(f"census: expected climbers >= 0; got {self}")
 
 
 class Ends(NamedTuple):
@@ -260,15 +266,35 @@ class Inquiry:
         Raises:
             TargetError: all weights are zero.
         """
-        key_chains, key_moves = jax.random.split(key)
+        key_chains, key_moves, key_climb = jax.random.split(key, 3)
         found = weight_figures(log_weights)
         chains = jax.jit(self.chains)(key_chains)
         if log_q is None:
             return found | chain_figures(found["log_z"], chains)
         moved = jax.jit(self.moved)(jnp.asarray(x, self.dtype), jnp.asarray(log_weights, self.dtype), key_moves)
-        reached = np.asarray(log_q(jnp.concatenate([moved.x, chains.x])))
-        found |= moved_figures(log_weights, moved, reached[: len(moved.x)])
-        return found | chain_figures(found["log_z"], chains, reached[len(moved.x) :])
+        high = self._summits(moved.x, key_climb)
+        peaks = jnp.zeros((0, chains.x.shape[1]), self.dtype) if high is None else jnp.asarray(high.x, self.dtype)
+        reached = np.asarray(log_q(jnp.concatenate([moved.x, chains.x, peaks])))
+        at_moved, at_chains, at_peaks = np.split(reached, [len(moved.x), len(moved.x) + len(chains.x)])
+        found |= moved_figures(log_weights, moved, at_moved)
+        if high is not None:
+            found |= peak_figures(found["log_z"], high, at_peaks, THIN)
+        return found | chain_figures(found["log_z"], chains, at_chains)
+
+    def _summits(self, x: Array, key: Array) -> Summits | None:
+        finite = np.asarray(x)[np.isfinite(np.asarray(x)).all(axis=1)]
+        if not self.census.climbers or len(finite) < 2:
+            return None
+        frame = frame_of(finite, np.dtype(self.dtype))
+        return summits(self.climbed(frame, key), frame)
+
+    def looked_at(self, n: int) -> int:
+        """Points at which the density of a flow with n samples is asked for."""
+        return self.census.chains + min(self.census.samples, n) + PEAKS * (self.census.climbers > 0)
+
+    def climbed(self, frame: Frame, key: Array) -> Peaks:
+        """Of `peaks.climbed`."""
+        return climbed(self.log_density, self.prior, frame, key, self.census.climbers)
 
     def chains(self, key: Array) -> Ends:
         """Of `annealed_chains`."""

@@ -21,11 +21,14 @@ class Thresholds:
 
     Attributes:
         pareto_k: above it the tail is heavy; 0.7 is where means stop to converge usefully (arXiv 1507.02646).
+        even: largest weight, in units of the mean weight, up to which the tail says nothing: such weights are all about
+            alike, and a k of their differences above 0.7 is no sign of a moment that does not exist.
         ess: below it weights are degenerate.
         effective: samples times ESS; below it there are too few.
         lost: above it too many samples have no finite weight.
         missed_mass: above it, and above two of its standard errors, the flow misses too much. Above the second limit
             with a larger error it is a reason for caution.
+        peak_mass: the same of what a search for modes found, by Laplace's approximation.
         thin_chains: share of chains that may end where the flow is thin before a word is said about it.
         thin_samples: share of moved samples that may.
         annealed_log_z: excess of annealed importance sampling's log Z over that of the samples, and above four
@@ -38,10 +41,12 @@ class Thresholds:
     """
 
     pareto_k: tuple[float, float] = (0.5, 0.7)
+    even: float = 5.0
     ess: tuple[float, float] = (0.2, 0.02)
     effective: tuple[float, float] = (400.0, 30.0)
     lost: tuple[float, float] = (0.001, 0.05)
     missed_mass: tuple[float, float] = (0.005, 0.02)
+    peak_mass: tuple[float, float] = (0.01, 0.05)
     thin_chains: float = 0.02
     thin_samples: tuple[float, float] = (0.02, 0.2)
     annealed_log_z: tuple[float, float] = (0.1, 0.3)
@@ -166,6 +171,8 @@ def _below(name: str, value: float, limits: tuple[float, float], evidence: str) 
 
 
 def _tails(f: _Figures, limits: Thresholds) -> Reason | None:
+    if f.largest_weight * f.n <= limits.even:
+        return None
     text = f"Pareto k {f.pareto_k:.2f} of the largest weights; the largest has {f.largest_weight:.2g} of all weight"
     return _reason("heavy tails", f.pareto_k, limits.pareto_k, text)
 
@@ -203,6 +210,14 @@ def _missed(f: _Figures, limits: Thresholds) -> Reason | None:
         f"{f.missed_mass:.2g} +- {f.missed_mass_std_error:.1g} of the mass is there"
     )
     return _reason("missed mode", f.missed_mass, limits.missed_mass, text)
+
+
+def _peaks(f: _Figures, limits: Thresholds) -> Reason | None:
+    text = (
+        f"{f.thin_peaks:.0f} of {f.peaks:.0f} modes that a fresh search found lie where the flow hardly goes; about "
+        f"{f.peak_mass:.2g} of the mass is there"
+    )
+    return _reason("missed mode", f.peak_mass, limits.peak_mass, text)
 
 
 def _short(f: _Figures, limits: Thresholds) -> Reason | None:
@@ -253,6 +268,6 @@ def _blind(f: _Figures, limits: Thresholds) -> Reason | None:
 
 
 _RULES: tuple[Callable[[_Figures, Thresholds], Reason | None], ...] = (
-    _missed, _short, _tails, _thin_samples, _other_side, _weights, _lost, _sides, _bounds, _thin_chains, _few,
+    _missed, _peaks, _short, _tails, _thin_samples, _other_side, _weights, _lost, _sides, _bounds, _thin_chains, _few,
     _residual, _blind,
 )  # fmt: skip

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from transjet.errors import CheckpointError, ConfigError, OutputError, ShapeError
+from transjet.errors import CheckpointError, ConfigError, DTypeError, OutputError, ShapeError
 from transjet.io.atomic import check_writable, remove_temporaries, write_atomic
 from transjet.io.history import append_history, read_history, truncate_history
 from transjet.io.metrics_json import metrics_to_json
@@ -19,6 +20,7 @@ from transjet.io.rotation import CheckpointFolder
 from transjet.io.toml_writer import to_toml
 
 PICTURES = ("density.png", "marginals.png", "training.png", "modes.png")
+_DAMAGE = (OSError, ValueError, KeyError, EOFError, NotImplementedError, TypeError, zipfile.BadZipFile, zlib.error)
 _MARKER = ".transjet-run"
 _MARKER_TEXT = b"This folder holds one transjet run.\n"
 
@@ -40,18 +42,21 @@ class Samples(NamedTuple):
 class RunFolder:
     """One run on disk: `config.toml`, `metrics.json`, `samples.npz`, `history.csv`, `checkpoint/`, pictures.
 
+    A run that starts from the base of a pilot has `base.npz` too.
+
     Every file is replaced atomically, the history is appended to; a kill at any instant leaves a folder that
     can be read and resumed.
 
     Attributes:
         path: the folder itself.
-        config, metrics, evaluation, samples, history, checkpoint: paths of its parts.
+        config, base, metrics, evaluation, samples, history, checkpoint: paths of its parts.
     """
 
     def __init__(self, path: str | Path) -> None:
         """Name the parts of a run folder; touches nothing on disk."""
         self.path = Path(path)
         self.config = self.path / "config.toml"
+        self.base = self.path / "base.npz"
         self.metrics = self.path / "metrics.json"
         self.evaluation = self.path / "eval.json"
         self.samples = self.path / "samples.npz"
@@ -74,17 +79,28 @@ class RunFolder:
             OutputError: it cannot be written to, or it holds something that is not a run.
         """
         run = cls(path)
-        check_writable(run.path)
-        remove_temporaries(run.path)
-        if not overwrite and not run.is_run() and any(run.path.iterdir()):
-            raise OutputError(
-                f"the folder {run.path}: expected an empty folder or one of an earlier run, got one with "
-                "other files; choose another, or ask to overwrite"
-            )
+        run.check(overwrite=overwrite)
         if overwrite:
             run._remove_results()
         write_atomic(run.path / _MARKER, lambda handle: handle.write(_MARKER_TEXT))
         return run
+
+    def check(self, *, overwrite: bool = False) -> None:
+        """Prove that the folder can take a run; makes it where it is missing, and removes no result.
+
+        Args:
+            overwrite: as for `create`.
+
+        Raises:
+            OutputError: as from `create`.
+        """
+        check_writable(self.path)
+        remove_temporaries(self.path)
+        if not overwrite and not self.is_run() and any(self.path.iterdir()):
+            raise OutputError(
+                f"the folder {self.path}: expected an empty folder or one of an earlier run, got one with "
+                "other files; choose another, or ask to overwrite"
+            )
 
     def is_run(self) -> bool:
         """Tell whether `create` made this folder."""
@@ -113,6 +129,29 @@ class RunFolder:
             ) from error
         except ValueError as error:
             raise ConfigError(f"{self.config}: expected TOML, got: {error}; mend the file") from error
+
+    def write_base(self, arrays: Mapping[str, np.ndarray]) -> Path:
+        """Write the base that a pilot found, as arrays of numbers by name; see `transjet.pilot.stored`.
+
+        Returns:
+            The path.
+
+        Raises:
+            DTypeError: something is no plain array, and would have to be pickled.
+            OutputError: the file cannot be written.
+        """
+        for name, array in arrays.items():
+            if array.dtype.hasobject:
+                raise DTypeError(f"base: expected an array of numbers {name}; got {array.dtype}; convert it first")
+        return write_atomic(self.base, lambda handle: np.savez(handle, **dict(arrays)))  # type: ignore[arg-type]
+
+    def read_base(self) -> dict[str, np.ndarray]:
+        """Return what `write_base` wrote.
+
+        Raises:
+            CheckpointError: there is none, or the file is damaged.
+        """
+        return _read_arrays(self.base, "the base that a run's pilot found")
 
     def write_metrics(self, metrics: Mapping[str, Any], path: Path | None = None) -> Path:
         """Write figures as strict JSON; see `metrics_to_json` for what becomes of NaN.
@@ -174,11 +213,8 @@ class RunFolder:
         Raises:
             CheckpointError: there are none, or the file is damaged.
         """
-        try:
-            with self.samples.open("rb") as handle, np.load(handle, allow_pickle=False) as arrays:
-                return Samples(*(arrays[name] for name in Samples._fields))
-        except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
-            raise _unreadable(self.samples, "the samples of a run", error) from error
+        arrays = _read_arrays(self.samples, "the samples of a run", Samples._fields)
+        return Samples(**arrays)
 
     def append_history(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Append rows to the history; see `transjet.io.history.append_history`."""
@@ -193,10 +229,19 @@ class RunFolder:
         truncate_history(self.history, iteration)
 
     def _remove_results(self) -> None:
-        parts = (self.config, self.metrics, self.evaluation, self.samples, self.history)
+        parts = (self.config, self.base, self.metrics, self.evaluation, self.samples, self.history)
         many = (*self.checkpoint.glob("*.ckpt"), *self.path.glob("samples-seed-*.npz"))
         for path in (*parts, *many, *(self.path / name for name in PICTURES)):
             path.unlink(missing_ok=True)
+
+
+def _read_arrays(path: Path, expected: str, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+    """Arrays of an npz file; names: those that must be there; None: all that are."""
+    try:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in (arrays.files if names is None else names)}
+    except _DAMAGE as error:
+        raise _unreadable(path, expected, error) from error
 
 
 def _unreadable(path: Path, expected: str, error: Exception) -> CheckpointError:

@@ -62,6 +62,10 @@ class Optimiser(Protocol):
         """State for these parameters."""
         ...
 
+    def careful(self, params: Params, state: Any) -> Any:
+        """State for going on from these parameters, of before, where the steps since have led astray."""
+        ...
+
     def step(self, equation: Equation, params: Params, state: Any, batch: Batch) -> tuple[Params, Any, StepInfo]:
         """One step. The new parameters are finite whenever the old ones were."""
         ...

@@ -31,6 +31,9 @@ from transjet.optim.solve import damped_solve
 Array = jax.Array
 
 
+_CAREFUL = 1.0  # damping beyond which a restart does not go: steps would lead nowhere
+
+
 class DualState(NamedTuple):
     """Damping lambda (scalar) and last direction (of the structure of the parameters)."""
 
@@ -82,6 +85,12 @@ class DualGaussNewton:
         """Initial damping and no direction."""
         dtype = jax.tree.leaves(params)[0].dtype
         return DualState(jnp.asarray(self.damping, dtype), jax.tree.map(jnp.zeros_like, params))
+
+    def careful(self, params: Params, state: DualState) -> DualState:
+        """For a restart where a run went astray: more damping, and no direction of before."""
+        most = max(self.damping, min(_CAREFUL, self.damping_range[1]))
+        damping = jnp.minimum(4 * state.damping, most).astype(state.damping.dtype)
+        return DualState(damping, jax.tree.map(jnp.zeros_like, params))
 
     def step(
         self, equation: Equation, params: Params, state: DualState, batch: Batch

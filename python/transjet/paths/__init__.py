@@ -3,6 +3,7 @@
 from transjet.paths.annealed import PATHS, AnnealedPath
 from transjet.paths.boundary import BoundaryData, BoundaryPath, PathJet
 from transjet.paths.chebyshev import TimeFunction
+from transjet.paths.mixture_prior import MixturePrior, Prior
 from transjet.paths.prior import GaussianPrior
 from transjet.paths.schedules import SCHEDULES, Schedule
 
@@ -13,7 +14,9 @@ __all__ = [
     "BoundaryData",
     "BoundaryPath",
     "GaussianPrior",
+    "MixturePrior",
     "PathJet",
+    "Prior",
     "Schedule",
     "TimeFunction",
 ]

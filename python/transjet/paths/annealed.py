@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from transjet.errors import ConfigError
 from transjet.paths.boundary import BoundaryData, PathJet
 from transjet.paths.data import target_data
-from transjet.paths.prior import GaussianPrior
+from transjet.paths.mixture_prior import Prior
 from transjet.paths.schedules import Schedule
 
 Array = jax.Array
@@ -46,7 +46,7 @@ class AnnealedPath:
         ConfigError: an unknown kind, a value out of range, or a learned schedule with "dilated".
     """
 
-    prior: GaussianPrior
+    prior: Prior
     log_rho: Callable[[Array], Array]
     schedule: Schedule = field(default_factory=Schedule)
     kind: str = "geometric"

@@ -28,7 +28,7 @@ import jax.numpy as jnp
 
 from transjet.errors import ConfigError
 from transjet.paths.data import target_data
-from transjet.paths.prior import GaussianPrior
+from transjet.paths.mixture_prior import Prior
 
 Array = jax.Array
 
@@ -80,7 +80,7 @@ class BoundaryPath:
         ConfigError: a ratio below 1, or not finite.
     """
 
-    prior: GaussianPrior
+    prior: Prior
     log_rho: Callable[[Array], Array]
     precision_ratio: float = 1.0
     variance_ratio: float = 1.0

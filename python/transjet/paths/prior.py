@@ -31,6 +31,10 @@ class GaussianPrior:
         if not (math.isfinite(self.std) and self.std > 0):
             raise ConfigError(f"prior: std: expected a positive number; got {self.std}")
 
+    def widened(self, factor: float) -> GaussianPrior:
+        """The same one, wider by a factor."""
+        return GaussianPrior(self.dim, factor * self.std)
+
     def log_density(self, x: Array) -> Array:
         """log N(x; 0, std^2 I) at x (..., dim), shape (...,)."""
         constant = 0.5 * self.dim * math.log(2 * math.pi * self.std**2)

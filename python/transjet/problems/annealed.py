@@ -11,7 +11,7 @@ from transjet.collocation import Drift
 from transjet.config import RunConfig
 from transjet.equations import Params
 from transjet.models import DivergenceJet
-from transjet.paths import AnnealedPath, GaussianPrior, PathJet, Schedule
+from transjet.paths import AnnealedPath, PathJet, Prior, Schedule
 from transjet.problems.base import LogDensity, Problem
 from transjet.problems.drifts import DriftOf, learned_drift
 from transjet.targets import Target
@@ -20,7 +20,7 @@ from transjet.transport import Field
 Array = jax.Array
 
 
-def _path(config: RunConfig, target: Target, prior: GaussianPrior) -> AnnealedPath:
+def _path(config: RunConfig, target: Target, prior: Prior) -> AnnealedPath:
     options, clip = config.annealing, config.residual.score_clip
     return AnnealedPath(
         prior, target.log_density, Schedule(options.schedule), options.kind, options.power, options.scale,
@@ -28,7 +28,7 @@ def _path(config: RunConfig, target: Target, prior: GaussianPrior) -> AnnealedPa
     )  # fmt: skip
 
 
-def _annealed(config: RunConfig, target: Target, prior: GaussianPrior, sigma: float) -> Problem:
+def _annealed(config: RunConfig, target: Target, prior: Prior, sigma: float) -> Problem:
     path, drift = _path(config, target, prior), learned_drift(config, target)
     exact, half = replace(path, score_clip=0.0), 0.5 * sigma**2
     terms = 0 if config.residual.centred else config.annealing.terms
@@ -59,11 +59,11 @@ def _annealed(config: RunConfig, target: Target, prior: GaussianPrior, sigma: fl
     return Problem(equation, field, velocity, log_density)
 
 
-def annealed_continuity(config: RunConfig, target: Target, prior: GaussianPrior) -> Problem:
+def annealed_continuity(config: RunConfig, target: Target, prior: Prior) -> Problem:
     """`equations.annealed` without diffusion; particles follow the drift."""
     return _annealed(config, target, prior, 0.0)
 
 
-def annealed_fokker_planck(config: RunConfig, target: Target, prior: GaussianPrior) -> Problem:
+def annealed_fokker_planck(config: RunConfig, target: Target, prior: Prior) -> Problem:
     """`equations.annealed` with diffusion; particles follow the probability flow mu - sigma^2/2 grad V."""
     return _annealed(config, target, prior, config.sigma)

@@ -10,7 +10,7 @@ from transjet import equations
 from transjet.config import RunConfig
 from transjet.equations import Params
 from transjet.models import DivergenceJet
-from transjet.paths import BoundaryPath, GaussianPrior, PathJet
+from transjet.paths import BoundaryPath, PathJet, Prior
 from transjet.problems.base import LogDensity, Problem
 from transjet.problems.drifts import DriftOf, learned_drift
 from transjet.problems.networks import network
@@ -20,7 +20,7 @@ from transjet.transport import Field
 Array = jax.Array
 
 
-def training_path(config: RunConfig, target: Target, prior: GaussianPrior) -> BoundaryPath:
+def training_path(config: RunConfig, target: Target, prior: Prior) -> BoundaryPath:
     """The path that the residual sees, with clipped scores where the configuration says so."""
     ratios = config.precision_ratio, config.variance_ratio
     return BoundaryPath(prior, target.log_density, *ratios, config.residual.score_clip)
@@ -45,7 +45,7 @@ def second_order(equation: equations.Equation, path: BoundaryPath, params: Param
     return exact.jet(t, exact.data(x, second_order=True), phi, equation.scalar_values(params)["log_z"])
 
 
-def continuity(config: RunConfig, target: Target, prior: GaussianPrior) -> Problem:
+def continuity(config: RunConfig, target: Target, prior: Prior) -> Problem:
     """`equations.continuity`; particles follow the drift."""
     path, drift = training_path(config, target, prior), learned_drift(config, target)
     equation = equations.continuity(path, drift, network(config, target.dim, 1))
@@ -53,7 +53,7 @@ def continuity(config: RunConfig, target: Target, prior: GaussianPrior) -> Probl
     return Problem(equation, mu.field, mu.value, lambda params: log_density_of(equation, path, params))
 
 
-def fokker_planck(config: RunConfig, target: Target, prior: GaussianPrior) -> Problem:
+def fokker_planck(config: RunConfig, target: Target, prior: Prior) -> Problem:
     """`equations.fokker_planck`; particles follow the probability flow mu - sigma^2/2 grad V."""
     path, half = training_path(config, target, prior), 0.5 * config.sigma**2
     drift = learned_drift(config, target)

@@ -23,17 +23,19 @@ from transjet.collocation import (
     UniformBox,
 )
 from transjet.config import PhaseConfig
+from transjet.config_plan import ALONG, BACKGROUNDS
 from transjet.equations import Params
 from transjet.errors import ConfigError
-from transjet.paths import GaussianPrior
+from transjet.paths import Prior
 from transjet.problems.base import Problem
 from transjet.targets import Target
 from transjet.transport import NetworkField
 
 Array = jax.Array
 Box = Callable[[], UniformBox]
+_RADIUS = 1e3  # particles are stopped there where the target has no box
 _GIVEN = 4096  # exact samples of the target that reverse trajectories start from
-ALONG_FLOW = ("sde", "reverse")
+ALONG_FLOW = ("sde", "reverse", "both-ways")
 """Distributions along trajectories that need more than a drift."""
 
 
@@ -45,7 +47,7 @@ def box_of(target: Target) -> UniformBox | None:
     return UniformBox(lower, upper)
 
 
-def build_collocation(phase: PhaseConfig, target: Target, prior: GaussianPrior, box: Box) -> Collocation:
+def build_collocation(phase: PhaseConfig, target: Target, prior: Prior, box: Box, particles: Any = None) -> Collocation:
     """What draws the points of a phase.
 
     Args:
@@ -53,6 +55,7 @@ def build_collocation(phase: PhaseConfig, target: Target, prior: GaussianPrior, 
         target: what is sampled.
         prior: where particles start.
         box: gives the region for uniform points; called only where it is needed.
+        particles: of a pilot, about at the target, (m, d); None: there was none.
 
     Returns:
         The distribution.
@@ -62,46 +65,61 @@ def build_collocation(phase: PhaseConfig, target: Target, prior: GaussianPrior, 
     """
     times = Times(phase.times_start, phase.times_settled, phase.times_power)
     kind = phase.collocation
-    if kind in ("uniform", "sobol", "gaussian", "tube"):
+    if kind in BACKGROUNDS:
         return _background(kind, phase, prior, box, times)
-    if kind in ("trajectories", "sde", "reverse"):
-        return _along(kind, phase, target, prior, times)
+    given = _given(phase, target, particles)
+    if kind in ALONG:
+        return _along(kind, phase, target, prior, times, given)
     first, last = phase.background_start, phase.background_end
-    parts = _background(phase.background, phase, prior, box, times), _along(phase.along, phase, target, prior, times)
+    parts = (
+        _background(phase.background, phase, prior, box, times),
+        _along(phase.along, phase, target, prior, times, given),
+    )
     mixture = Mixture(parts, (first, 1 - first), (last, 1 - last))
     if kind == "mixture":
         return mixture
     return ResidualAdaptive(mixture, phase.adaptive_factor, phase.adaptive_power, phase.adaptive_floor)
 
 
-def _background(kind: str, phase: PhaseConfig, prior: GaussianPrior, box: Box, times: Times) -> Collocation:
+def _background(kind: str, phase: PhaseConfig, prior: Prior, box: Box, times: Times) -> Collocation:
     if kind == "gaussian":
         return GaussianCloud(prior.dim, phase.cloud * prior.std, times)
     if kind == "tube":
         return GaussianTube(prior.dim, prior.std, phase.tube_end * prior.std, widen=phase.cloud, times=times)
+    if kind == "wide":
+        return Trajectories(
+            prior.widened(phase.cloud), phase.particles or phase.points, noise=0.0, radius=_RADIUS, times=times
+        )
     region = box()
     return (SobolBox if kind == "sobol" else UniformBox)(region.lower, region.upper, times)
 
 
-def _along(kind: str, phase: PhaseConfig, target: Target, prior: GaussianPrior, times: Times) -> Collocation:
+def _along(kind: str, phase: PhaseConfig, target: Target, prior: Prior, times: Times, given: Any) -> Collocation:
     common: dict[str, Any] = {
         "particles": phase.particles or phase.points,
-        "radius": 1e3 if target.box is None else 2.0 * float(np.max(np.abs(np.asarray(target.box)))),
+        "radius": _RADIUS if target.box is None else 2.0 * float(np.max(np.abs(np.asarray(target.box)))),
         "times": times,
     }
     if kind == "sde":
         return SdeTrajectories(prior, phase.sde_sigma * prior.std, antithetic=phase.antithetic, **common)
     noise: dict[str, Any] = {"noise": phase.noise, "noisy": phase.noisy}
+    if kind == "both-ways":
+        ways = tuple(_along(k, phase, target, prior, times, given) for k in ("trajectories", "reverse"))
+        return Mixture(ways, (0.5, 0.5))
     if kind == "trajectories":
         scatter: dict[str, Any] = {"spread": phase.spread, "coordinates": phase.scatter == "coordinates"}
         return Trajectories(prior, antithetic=phase.antithetic, **scatter, **noise, **common)
-    return ReverseTrajectories(prior, target.log_density, _given(phase, target), **noise, **common)
+    return ReverseTrajectories(prior, target.log_density, given, **noise, **common)
 
 
-def _given(phase: PhaseConfig, target: Target) -> Any:
-    """Exact samples of the target, if reverse trajectories are to start there."""
-    if phase.reverse_from == "own":
+def _given(phase: PhaseConfig, target: Target, particles: Any) -> Any:
+    """Samples of the target that reverse trajectories are to start from, None for the flow's own."""
+    if phase.reverse_from == "own" or not {phase.collocation, phase.along} & {"reverse", "both-ways"}:
         return None
+    if phase.reverse_from == "pilot":
+        if particles is None:
+            raise ConfigError("plan.reverse_from: expected 'own' or 'target' without a pilot (base.kind); got 'pilot'")
+        return np.asarray(particles)
     if target.sample is None:
         raise ConfigError(
             f"plan.reverse_from: expected 'own' with target {target.name!r}, which has no exact samples; got 'target'"

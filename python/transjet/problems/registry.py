@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from transjet.config import RunConfig
 from transjet.errors import ConfigError
-from transjet.paths import GaussianPrior
+from transjet.paths import Prior
 from transjet.problems.annealed import annealed_continuity, annealed_fokker_planck
 from transjet.problems.base import Problem
 from transjet.problems.free_path import continuity, fokker_planck
 from transjet.problems.potentials import optimal_transport, schroedinger_bridge, score
 from transjet.targets import Target
 
-Builder = Callable[[RunConfig, Target, GaussianPrior], Problem]
+Builder = Callable[[RunConfig, Target, Any], Problem]
 
 BUILDERS: dict[str, Builder] = {
     "continuity": continuity,
@@ -40,7 +41,7 @@ def _check_drift(config: RunConfig) -> None:
         )
 
 
-def build_problem(config: RunConfig, target: Target, prior: GaussianPrior) -> Problem:
+def build_problem(config: RunConfig, target: Target, prior: Prior) -> Problem:
     """The problem that `config.equation` names.
 
     Args:

@@ -77,7 +77,9 @@ def fitted(target: Target, config: RunConfig, budget: Budget, clock: Clock) -> t
         The sampler, its programs compiled, and the evaluations that timing its steps took.
     """
     sampler = Sampler(target, config)
-    before = clock()
+    before, spent = clock(), Evaluations()
+    if sampler.base is not None:
+        spent = Evaluations(sampler.base.evaluations, sampler.base.evaluations)
     costs = _costs(sampler, clock)
     iterations = [phase.iterations for phase in sampler.trainer.plan]
     recompiles = config.method != "pde" or any(phase.optimiser == "adam" for phase in config.plan)
@@ -85,9 +87,11 @@ def fitted(target: Target, config: RunConfig, budget: Budget, clock: Clock) -> t
     stepping = sum(n * s for n, s in zip(iterations, costs.steps, strict=True))
     factor = max(0.0, left) / (stepping + costs.score * sum(iterations) / config.score_every)
     if budget.evaluations is not None:
-        factor = min(factor, _evaluations_factor(sampler, iterations, budget.evaluations - costs.spent.values))
+        factor = min(
+            factor, _evaluations_factor(sampler, iterations, budget.evaluations - spent.values - costs.spent.values)
+        )
     counts = [max(1, int(n * factor)) for n in iterations]
-    return _stretched(sampler, counts, recompiles), {"timing": costs.spent}
+    return _stretched(sampler, counts, recompiles), {"timing": costs.spent} | ({"pilot": spent} if spent.values else {})
 
 
 def train(sampler: Sampler, state: TrainState, budget: Budget, clock: Clock, spent: Spent) -> TrainState:
@@ -151,7 +155,7 @@ def _stretched(sampler: Sampler, counts: list[int], recompiles: bool) -> Sampler
         return Sampler(sampler.target, RunConfig.from_dict({"path": {"iterations": counts[0]}}, config))
     config = RunConfig.from_dict({"plan": [{"iterations": n} for n in counts]}, config)
     if recompiles:  # the schedule of the learning rate is a constant of the program
-        return Sampler(sampler.target, config)
+        return Sampler(sampler.target, config, sampler.base)
     # Nothing that is compiled depends on the number of iterations: what is compiled is kept.
     trainer: Any = sampler.trainer
     plan = tuple(dataclasses.replace(p, iterations=n) for p, n in zip(trainer.plan, counts, strict=True))

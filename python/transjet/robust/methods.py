@@ -63,7 +63,8 @@ def _transjet(target: Target, budget: Budget, configure: Configure, key: jax.Arr
     sampled, wall = clock(), time.time()
     verdict = sampler.verdict(state, samples, keys[2])
     log_z, ess = metrics.log_z(log_w, nonfinite="count"), metrics.ess(log_w, nonfinite="count")
-    row = {
+    row: dict[str, Any] = {"base": sampler.base.figures | {"ess": sampler.base.ess}} if sampler.base else {}
+    row |= {
         "verdict": verdict.level,
         "verdict_reasons": [f"{r.name} ({r.level}): {r.evidence}" for r in verdict.reasons],
         "verdict_figures": {k: float(v) for k, v in verdict.figures.items() if v is not None},

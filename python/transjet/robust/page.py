@@ -30,7 +30,9 @@ _RULES = """A row succeeds when all criteria that apply are met:
   of the samples themselves; one above a quarter of the standard deviation says too little, and fails.
 
 Rows that failed count as no success. Intervals are Wilson's, of 95 %.
-For `smc`, log Z is its own estimate, and the ESS that of its last weights, before another resampling: it says little.
+For `smc`, log Z is its own estimate, and the ESS that of its last weights before they were resampled, 0.8 by
+construction unless it ran short of evaluations: it says little. Its particles are correlated, and moments and modes are
+judged by effective numbers, from families of common ancestors.
 `nuts` has neither log Z nor weights and is judged by modes and moments alone, with effective numbers of samples for
 correlated chains."""
 

@@ -1,10 +1,11 @@
-"""Rivals from blackjax: adaptive tempered sequential Monte Carlo and NUTS, by a number of evaluations of the target."""
+"""Rivals made of blackjax: tempered sequential Monte Carlo and NUTS, by a number of evaluations of the target."""
 
 from __future__ import annotations
 
 import importlib
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +16,14 @@ from transjet.paths import GaussianPrior
 from transjet.robust.criteria import Found
 from transjet.targets import Target
 
-_PARTICLES, _PILOT, _LEAPFROG = 2000, 200, 5
-_ESS_OF_STEPS = 0.7  # of weights between one temperature and the next
+_LEAST, _FEW = 10_000, 32  # evaluations and particles, below which nothing is to be had
+_PILOT_SHARE, _PILOT_PARTICLES, _PILOT_GRADIENTS, _PILOT_TEMPERATURES = 0.08, 300, 5, 30
+_ESS = 0.8  # of weights between one temperature and the next; 0.5 to 0.9 were tried on tuning targets
+_SLACK, _FINAL = 1.2, 2  # more temperatures than the pilot's; moves at the target, in shares of a temperature
+_GRADIENTS, _ROOT = 4, 20.0  # least gradients per particle and temperature; they grow as the root of the evaluations
+_ARC, _LONGEST = 0.5, 10  # length of a trajectory in the metric, which one step often is, and gradients on it
+_MANY = 20  # particles per dimension whose covariance needs no shrinkage
+_ACCEPTANCE, _JITTER = 0.75, 0.3
 _CHAINS, _WARM_UP, _BLOCK = 4, 500, 250
 
 
@@ -37,7 +44,9 @@ def blackjax() -> Any:
 def smc(target: Target, evaluations: int, key: jax.Array) -> tuple[Found, dict[str, Any]]:
     """Tempering from the Gaussian prior by HMC moves, at so many evaluations.
 
-    A pilot of few particles tells how many temperatures there are; what it leaves of the evaluations goes into moves.
+    A pilot of few particles tells how many temperatures there are, which says how many particles what it leaves of the
+    evaluations is enough for. Particles that run short of them jump to the target; those that do not move there until
+    all are spent.
 
     Args:
         target: to be sampled.
@@ -45,64 +54,271 @@ def smc(target: Target, evaluations: int, key: jax.Array) -> tuple[Found, dict[s
         key: JAX random key.
 
     Returns:
-        The last particles with their weights before another resampling, and more of the row.
+        Particles at the target, all of one weight, with their effective numbers, log Z, and the ESS of the last weights
+        before they were resampled; and more of the row.
 
     Raises:
         ConfigError: blackjax is missing.
-        TrainingError: the evaluations do not reach for the temperatures.
+        TrainingError: too few evaluations, or no particle has a density.
     """
-    keys = jax.random.split(key)
-    pilot = _tempered(target, keys[0], _PILOT, 2, evaluations // 5)
-    left, temperatures = evaluations - pilot["evaluations"], pilot["temperatures"]
-    share = left / (1.1 * temperatures)
-    particles = min(_PARTICLES, int(share / (_LEAPFROG + 3)))
-    if particles < 2:
-        raise TrainingError(f"smc: expected evaluations for {temperatures} temperatures; {left} are left")
-    moves = max(1, int((share / particles - 3) / _LEAPFROG))
-    found = _tempered(target, keys[1], particles, moves, left)
-    row = {"evaluations": pilot["evaluations"] + found["evaluations"], "temperatures": found["temperatures"]}
-    row |= {"particles": particles, "moves": moves}
-    weights = found["weights"]
-    ess = 1 / float(len(weights) * np.sum(weights**2))
-    with np.errstate(divide="ignore"):
-        return Found(found["x"], np.log(weights), found["log_z"], ess), row
+    kernels = _kernels(target)
+    if evaluations < _LEAST:
+        raise TrainingError(f"smc: expected at least {_LEAST} evaluations; got {evaluations}")
+    keys, share = jax.random.split(key), int(_PILOT_SHARE * evaluations)
+    few = min(_PILOT_PARTICLES, max(_FEW, share // (_PILOT_TEMPERATURES * (_PILOT_GRADIENTS + 1))))
+    pilot = _Particles(kernels, keys[0], few, _PILOT_GRADIENTS, share)
+    pilot.cool()
+    left, stages = evaluations - pilot.spent, _SLACK * _temperatures(pilot.temperatures) + _FINAL
+    n, gradients = _plan(left / stages)
+    run = _Particles(kernels, keys[1], n, gradients, left)
+    run.cool()
+    run.finish()
+    effective = _by_families(run.x, run.family)
+    row: dict[str, Any] = {"evaluations": pilot.spent + run.spent, "evaluations_pilot": pilot.spent}
+    row |= {"temperatures": len(run.temperatures), "particles": n, "gradients": gradients, "jumped": run.jumped}
+    row |= {"families": len(np.unique(run.family)), "effective": float(effective.min())}
+    return Found(run.x, None, run.log_z, run.ess, effective), row
 
 
-def _tempered(target: Target, key: jax.Array, n: int, moves: int, evaluations: int) -> dict[str, Any]:
-    """One run; step sizes follow the acceptance and scales the particles, from temperature to temperature."""
+def _temperatures(reached: list[float]) -> float:
+    """How many there are from the prior to the target, by those reached: late ones grow by a constant factor."""
+    half = len(reached) // 2
+    if reached[-1] >= 1:
+        return len(reached)
+    rate = (math.log(reached[-1]) - math.log(reached[half - 1])) / (len(reached) - half) if half else 1.0
+    return len(reached) - math.log(reached[-1]) / rate
+
+
+def _plan(evaluations: float) -> tuple[int, int]:
+    """Particles, and gradients for each of them, of the evaluations at one temperature."""
+    gradients = max(float(_GRADIENTS), math.sqrt(evaluations) / _ROOT)
+    n = max(_FEW, int(evaluations / (gradients + 1)))
+    return n, max(1, int(evaluations / n - 1))
+
+
+class _Seen(NamedTuple):
+    """Particles and what one evaluation tells of each: log density and gradient; ratio: to the prior's, on the host."""
+
+    x: jax.Array
+    value: jax.Array
+    grad: jax.Array
+    ratio: np.ndarray
+
+
+class _Kernels(NamedTuple):
+    """Of a target: draws from the prior, evaluations, states at a temperature, moves, and resampling."""
+
+    draw: Callable[..., Any]
+    look: Callable[..., Any]
+    state: Callable[..., Any]
+    move: Callable[..., Any]
+    resample: Callable[..., Any]
+
+
+def _kernels(target: Target) -> _Kernels:
     bj, prior = blackjax(), GaussianPrior(target.dim, target.prior_std)
-    hmc, tempered = bj.mcmc.hmc, importlib.import_module("blackjax.smc.adaptive_tempered")
-    kernel = hmc.build_kernel()
+    hmc, kernel = bj.mcmc.hmc, bj.mcmc.hmc.build_kernel()
 
-    def move(rng: Any, state: Any, logdensity: Any, step_size: Any, inverse_mass_matrix: Any) -> Any:
-        return kernel(rng, state, logdensity, step_size, inverse_mass_matrix, _LEAPFROG)
+    def look(x: jax.Array) -> Any:
+        value, grad = jax.vmap(jax.value_and_grad(target.log_density))(x)
+        return value, grad, value - prior.log_density(x)
 
-    def likelihood(x: jax.Array) -> jax.Array:
-        return target.log_density(x) - prior.log_density(x)
+    def state(seen: _Seen, at: Any) -> Any:
+        # What was seen serves at any temperature: weights and resampling cost no evaluations.
+        value = (1 - at) * prior.log_density(seen.x) + at * seen.value
+        return hmc.HMCState(seen.x, value, (1 - at) * prior.grad(seen.x) + at * seen.grad)
 
-    step = tempered.build_kernel(
-        prior.log_density, likelihood, move, hmc.init, bj.smc.resampling.systematic, _ESS_OF_STEPS
-    )
-    step = jax.jit(step, static_argnums=2)
-    keys = jax.random.split(key)
-    state = tempered.init(prior.sample(keys[0], n))
-    size, spent, log_z, count = 0.5, 0, 0.0, 0
-    while float(state.tempering_param) < 1:
-        if spent >= evaluations:
-            raise TrainingError(
-                f"smc: {spent} evaluations were spent at temperature {float(state.tempering_param):.3g} of 1"
+    def move(key: jax.Array, states: Any, at: Any, size: Any, metric: jax.Array, steps: Any) -> Any:
+        def log_density(x: jax.Array) -> jax.Array:
+            return (1 - at) * prior.log_density(x) + at * target.log_density(x)
+
+        def one(k: jax.Array, state: Any) -> Any:
+            keys = jax.random.split(k)
+            # Each particle has a size of its own, so that no direction closes its orbit for all of them.
+            own = size * jax.random.uniform(keys[0], minval=1 - _JITTER, maxval=1 + _JITTER)
+            state, info = kernel(keys[1], state, log_density, own, metric, steps)
+            return state, info.acceptance_rate
+
+        states, accepted = jax.vmap(one)(jax.random.split(key, len(states.position)), states)
+        return states, jnp.mean(jnp.nan_to_num(accepted))
+
+    return _Kernels(prior.sample, jax.jit(look), jax.jit(state), jax.jit(move), bj.smc.resampling.systematic)
+
+
+class _Particles:
+    """On their way from the prior to the target, within a limit of evaluations.
+
+    The loop is not blackjax's own: that one chooses a temperature by particles from before the last resampling, ends
+    with particles that were not moved at the target, and evaluates the target anew for each use.
+
+    Args:
+        kernels: of the target.
+        key: JAX random key.
+        n: how many.
+        gradients: for each of them at every temperature.
+        limit: of evaluations.
+    """
+
+    def __init__(self, kernels: _Kernels, key: jax.Array, n: int, gradients: int, limit: int) -> None:
+        self._kernels, self._key, self._n, self._gradients, self._limit = kernels, key, n, gradients, limit
+        self._keys, self._size = 0, 0.5
+        self.spent, self.log_z, self.ess, self.jumped = 0, 0.0, 1.0, False
+        self.temperatures: list[float] = []
+        self.family = np.arange(n)
+        self._seen = self._look(kernels.draw(self._next_key(), n))
+        self._state: Any = None
+
+    @property
+    def x(self) -> np.ndarray:
+        """Where they are, (n, d)."""
+        return np.asarray(self._seen.x if self._state is None else self._state.position, float)
+
+    @property
+    def at(self) -> float:
+        """Inverse temperature, 0 at the prior and 1 at the target."""
+        return self.temperatures[-1] if self.temperatures else 0.0
+
+    def cool(self) -> None:
+        """Go to the target, or as far as the evaluations reach.
+
+        Raises:
+            TrainingError: no particle has a density.
+        """
+        while self.at < 1:
+            at = _next(self._seen.ratio, self.at)
+            # A temperature takes at most one and a half of its gradients, and needs a look and a gradient after it.
+            if at < 1 and self._left() < 1.5 * self._gradients + 2:
+                return
+            self._reweight(at)
+            if at < 1:
+                self._move(self._gradients)
+                self._seen = self._look(self._state.position)
+
+    def finish(self) -> None:
+        """Jump to the target where it has not been reached, and spend there all that is left."""
+        if self.at < 1:
+            self.jumped = True
+            self._reweight(1.0)
+        while self._left() >= 1:
+            self._move(min(self._left(), self._gradients))
+
+    def _left(self) -> int:
+        """Evaluations for each particle."""
+        return (self._limit - self.spent) // self._n
+
+    def _next_key(self) -> jax.Array:
+        self._keys += 1
+        return jax.random.fold_in(self._key, self._keys)
+
+    def _look(self, x: jax.Array) -> _Seen:
+        value, grad, ratio = self._kernels.look(x)
+        self.spent += self._n
+        ratio = np.nan_to_num(np.asarray(ratio, float), nan=-np.inf, posinf=-np.inf, neginf=-np.inf)
+        if not np.isfinite(ratio).any():
+            raise TrainingError(f"smc: expected a finite log density; none of {self._n} particles has one")
+        return _Seen(x, value, grad, ratio)
+
+    def _reweight(self, at: float) -> None:
+        """Weigh for a temperature, count into log Z, and resample."""
+        w, log_mean = _weights(self._seen.ratio, at - self.at)
+        self.log_z += log_mean
+        self.ess = float(1 / (self._n * np.sum(w**2)))
+        index = np.asarray(self._kernels.resample(self._next_key(), jnp.asarray(w, jnp.float32), self._n))
+        self.family = self.family[index]
+        x, value, grad, ratio = self._seen
+        self._seen = _Seen(x[index], value[index], grad[index], ratio[index])
+        self._state = self._kernels.state(self._seen, at)
+        self.temperatures.append(at)
+
+    def _move(self, gradients: int) -> None:
+        """Trajectories of about so many gradients in all, at least one; sizes of steps follow the acceptance."""
+        metric = jnp.asarray(_metric(self.x, np.asarray(self._state.logdensity_grad, float)), jnp.float32)
+        used, steps = 0, 0
+        while used == 0 or used + steps / 2 <= gradients:
+            steps = max(1, min(round(_ARC / self._size), _LONGEST, gradients, self._left()))
+            self._state, accepted = self._kernels.move(
+                self._next_key(), self._state, self.at, self._size, metric, steps
             )
-        scale = jnp.maximum(
-            jnp.cov(state.particles.T, aweights=state.weights).reshape(target.dim, -1).diagonal(), 1e-12
-        )
-        tuned = {"step_size": jnp.full(1, size), "inverse_mass_matrix": scale[None]}
-        state, info = step(jax.random.fold_in(keys[1], count), state, moves, tuned)
-        log_z += float(info.log_likelihood_increment)
-        accepted = float(jnp.mean(jnp.nan_to_num(info.update_info.acceptance_rate)))
-        size = min(2.0, size * math.exp(accepted - 0.7))
-        count, spent = count + 1, spent + n * (_LEAPFROG * moves + 3)
-    x, weights = np.asarray(state.particles), np.asarray(state.weights, float)
-    return {"x": x, "weights": weights, "log_z": log_z, "evaluations": spent, "temperatures": count}
+            used, self.spent = used + steps, self.spent + steps * self._n
+            self._size = min(2.0, self._size * math.exp(float(accepted) - _ACCEPTANCE))
+
+
+def _weights(ratio: np.ndarray, step: float) -> tuple[np.ndarray, float]:
+    """Weights that sum to one, and the log of their mean."""
+    log_w = step * ratio
+    top = log_w.max()
+    w = np.exp(log_w - top)
+    return w / w.sum(), float(top + math.log(w.mean()))
+
+
+def _next(ratio: np.ndarray, at: float) -> float:
+    """The next inverse temperature: weights from here to there have the ESS that is wanted, or it is the last."""
+    ratio = ratio[np.isfinite(ratio)]  # particles without density are lost at any temperature
+
+    def reaches(to: float) -> bool:
+        return float(np.sum(_weights(ratio, to - at)[0] ** 2)) * len(ratio) * _ESS <= 1
+
+    low, high = at, 1.0
+    if reaches(high):
+        return high
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if reaches(middle) else (low, middle)
+    return high  # the lower end may be where it started
+
+
+def _metric(x: np.ndarray, grad: np.ndarray) -> np.ndarray:
+    """Inverse mass matrix: the geometric mean of the covariance and the inverse of the gradients' covariance.
+
+    Both are the covariance for a Gaussian. Between modes that lie apart, the first one has the distances and the second
+    one the widths; the mean of both accepts longer steps than the first.
+    """
+    root, _ = _roots(_covariance(x))
+    grad = np.nan_to_num(grad, posinf=0.0, neginf=0.0)
+    middle = _roots(root @ _covariance(grad) @ root)[1]
+    metric = root @ middle @ root
+    return (metric + metric.T) / 2
+
+
+def _roots(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Symmetric square roots of a positive matrix and of its inverse."""
+    values, vectors = np.linalg.eigh(matrix)
+    values = np.sqrt(np.maximum(values, 1e-12 * values.max()))
+    return (vectors * values) @ vectors.T, (vectors / values) @ vectors.T
+
+
+def _covariance(x: np.ndarray) -> np.ndarray:
+    """Covariance; the correlations of few points are shrunk by as much as they are noise (Schaefer and Strimmer, 2005).
+
+    Those of many are not: that would spoil the narrow directions of a rotated Gaussian.
+    """
+    n, d = x.shape
+    std = np.maximum(x.std(axis=0), 1e-12)
+    r = (x - x.mean(axis=0)) / std
+    r = r.T @ r / n
+    others = r[~np.eye(d, dtype=bool)] ** 2
+    noise = float(np.sum((1 - others) ** 2)) / n if n < _MANY * d else 0.0
+    keep = max(0.0, 1 - noise / max(float(others.sum()), 1e-12))
+    return np.outer(std, std) * np.where(np.eye(d, dtype=bool), 1.0, keep * r)
+
+
+def _by_families(x: np.ndarray, family: np.ndarray) -> np.ndarray:
+    """Effective numbers (d,) for means and variances, the lesser of both, by descendants of one particle.
+
+    Families are independent, their members are not: the sum of squares of families estimates the variance of a mean
+    (Chan and Lai, 2013).
+    """
+    n, (_, family) = len(x), np.unique(family, return_inverse=True)
+    count = family.max() + 1
+    if count < 2:
+        return np.ones(x.shape[1])
+    both = []
+    for values in (x, (x - x.mean(axis=0)) ** 2):
+        values = values - values.mean(axis=0)
+        sums = np.zeros((count, x.shape[1]))
+        np.add.at(sums, family, values)
+        both.append(n * np.sum(values**2, axis=0) / np.maximum(np.sum(sums**2, axis=0) * count / (count - 1), 1e-300))
+    return np.clip(np.nan_to_num(np.minimum(*both), nan=1.0), 1.0, n)
 
 
 def nuts(target: Target, evaluations: int, key: jax.Array) -> tuple[Found, dict[str, Any]]:

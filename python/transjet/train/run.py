@@ -154,6 +154,7 @@ def run(
     costs: Costs | None = None,
     spent: Spent | None = None,
     patience: int = _PATIENCE,
+    score_first: bool = False,
 ) -> RunResult:
     """Train until the plan's end, or up to a given iteration.
 
@@ -176,6 +177,7 @@ def run(
         spent: evaluations before, by purpose, for a resumed run; counted on in place. Without "training" among them
             `state` is fresh, and what making it took is counted.
         patience: rejected steps in a row after which to give up.
+        score_first: score a fresh state before its first step, so that it is kept if nothing better comes.
 
     Returns:
         RunResult; after Ctrl-C with status "interrupted" and the last whole step's state.
@@ -199,6 +201,9 @@ def run(
     done = int(state.iteration)
     begun: Any = None  # the step after `state`, if it is on its way
     trouble: BaseException | None = None  # why it could not be begun
+    if score_first and done == 0:
+        state, _ = trainer.evaluate(state)
+        spend(spent, "scores", costs.score if costs else Evaluations())
     try:
         while done < end:
             new, info = begun or trainer.step(state)

@@ -71,6 +71,8 @@ class Trainer:
             current ones; 0: no average.
         along_flow: points along the flow for `residuals`; None: none.
         balance: adapts the weights of several residuals; None: they are the equation's own.
+        restore: parameters whose score is worse than the best one by more than this are given up for the best ones,
+            with optimisers that take shorter steps from there; 0: never.
 
     Raises:
         ConfigError: an empty plan, a decay out of range, or float64 without jax_enable_x64.
@@ -84,6 +86,7 @@ class Trainer:
     average: float = 0.0
     along_flow: Collocation | None = None
     balance: Balance | None = None
+    restore: float = 0.0
     _compiled: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -147,7 +150,16 @@ class Trainer:
         score = (jnp.log(figures["ess"]) + figures["log_z"]).astype(jnp.float32)
         if score > state.best_score:  # never true of NaN
             state = state._replace(best_params=params, best_score=score)
+        elif self.restore and not score > state.best_score - self.restore:
+            state = self._restored(state)
         return state, {name: float(value) for name, value in figures.items()}
+
+    def _restored(self, state: TrainState) -> TrainState:
+        """Back at the best parameters, with optimisers that have learned to be careful."""
+        best, plan = state.best_params, self.plan
+        careful = tuple(p.optimiser.careful(best, o) for p, o in zip(plan, state.optimisers, strict=True))
+        average = best if self.average else state.average
+        return state._replace(params=best, average=average, optimisers=careful)
 
     def residuals(self, state: TrainState) -> dict[str, float]:
         """Residuals after a step at its own points, at fresh ones, and along the flow; see `residual_figures`.

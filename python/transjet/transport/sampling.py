@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from transjet.errors import ConfigError
-from transjet.paths import GaussianPrior
+from transjet.paths import Prior
 from transjet.transport.ode import Field, Transported, ode_transport
 
 Array = jax.Array
@@ -34,7 +34,7 @@ class WeightedSamples(NamedTuple):
 
 def push_prior(
     field: Field,
-    prior: GaussianPrior,
+    prior: Prior,
     log_rho: Callable[[Array], Array],
     key: Array,
     n: int,
@@ -69,7 +69,7 @@ def sample_in_batches(
     return WeightedSamples(*(np.concatenate(column)[:n] for column in zip(*parts, strict=True)))
 
 
-def log_density_of(field: Field, prior: GaussianPrior, x: Array, *, transport: Transport = ode_transport) -> Array:
+def log_density_of(field: Field, prior: Prior, x: Array, *, transport: Transport = ode_transport) -> Array:
     """Log density of the flow at points x (n, d), by transporting them back to the prior; shape (n,)."""
     back = partial(transport, reverse=True)(field, x)
     return prior.log_density(back.x) + back.change

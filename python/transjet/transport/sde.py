@@ -25,7 +25,7 @@ import numpy as np
 from transjet.collocation.mala import Langevin, adapted, langevin_step
 from transjet.collocation.resample import lost_as_zero, relative_ess
 from transjet.errors import ConfigError
-from transjet.paths import GaussianPrior
+from transjet.paths import Prior
 from transjet.transport.correction import (
     RESAMPLINGS,
     langevin,
@@ -279,7 +279,7 @@ def _maybe_resampled(p: _Particles, count: Array, key: Array, options: SdeOption
 
 def push_prior_sde(
     diffusion: Diffusion,
-    prior: GaussianPrior,
+    prior: Prior,
     log_rho: Callable[[Array], Array],
     key: Array,
     n: int,

@@ -1,0 +1,84 @@
+"""Evidence from local maxima of the target: a fresh search for modes, and whether the flow reaches what it finds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from transjet.paths import GaussianPrior
+from transjet.pilot import Frame, Peaks, climb, distinct
+from transjet.pilot.base import whitening
+
+Array = jax.Array
+PEAKS = 64  # peaks that are looked at
+_ITERATIONS = 60
+
+
+class Summits(NamedTuple):
+    """Distinct local maxima, padded to `PEAKS` rows by the first one.
+
+    Attributes:
+        x: where, (m, d).
+        log_rho: there, (m,).
+        log_mass: of each, by Laplace's approximation, (m,).
+        number: how many are different.
+    """
+
+    x: np.ndarray
+    log_rho: np.ndarray
+    log_mass: np.ndarray
+    number: int
+
+
+def climbed(
+    log_density: Callable[[Array], Array], prior: GaussianPrior, frame: Frame, key: Array, climbers: int
+) -> Peaks:
+    """Climbers from the prior, and from one twice as wide, half of them each, in coordinates of a frame."""
+    keys = jax.random.split(key)
+    half = climbers // 2
+    dtype = jnp.asarray(frame.shift).dtype
+    starts = prior.sample(keys[0], half, dtype), prior.widened(2.0).sample(keys[1], climbers - half, dtype)
+    return climb(frame.whitened(log_density), frame.inward(jnp.concatenate(starts)), _ITERATIONS)
+
+
+def frame_of(x: np.ndarray, dtype: np.dtype) -> Frame:
+    """Coordinates in which points (m, d) are white."""
+    return Frame(*(a.astype(dtype) for a in whitening(np.asarray(x, np.float64))))
+
+
+def summits(peaks: Peaks, frame: Frame) -> Summits | None:
+    """The different ones among peaks in coordinates of a frame; None: no climber arrived anywhere."""
+    chosen = distinct(peaks, PEAKS)
+    if not len(chosen):
+        return None
+    rows = np.concatenate([chosen, np.repeat(chosen[:1], PEAKS - len(chosen))])
+    value = np.asarray(peaks.value, np.float64)[rows]
+    covariance = np.asarray(peaks.covariance, np.float64)[rows]
+    d = covariance.shape[1]
+    log_mass = value + 0.5 * np.linalg.slogdet(covariance)[1] + 0.5 * d * math.log(2 * math.pi)
+    x = np.asarray(frame.outward(np.asarray(peaks.x)[rows]))
+    return Summits(x, value - frame.log_det, log_mass, len(chosen))
+
+
+def peak_figures(constant: float, found: Summits, log_q: np.ndarray, thin: float) -> dict[str, float]:
+    """What peaks say about the flow.
+
+    Args:
+        constant: log Z by the flow's samples.
+        found: the peaks.
+        log_q: the flow's log density there, (m,).
+        thin: log ratio of rho / Z to the flow's density above which the flow hardly reaches a point.
+
+    Returns:
+        peaks: their number; thin_peaks: of those that the flow hardly reaches; peak_mass: the mass of these relative to
+        all, by Laplace's approximation, which is exact for Gaussian modes.
+    """
+    excess = found.log_rho - np.asarray(log_q, np.float64) - constant
+    missed = (np.isnan(excess) | (excess > thin))[: found.number]
+    mass = float(np.sum(np.exp(np.minimum(found.log_mass[: found.number][missed] - constant, 700))))
+    return {"peaks": float(found.number), "thin_peaks": float(missed.sum()), "peak_mass": mass / (1 + mass)}
