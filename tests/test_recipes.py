@@ -23,7 +23,7 @@ def test_every_target_of_the_zoo_has_one_that_works(name):
 def test_what_is_known_of_a_target_by_name_replaces_the_general_rule():
     assert set(recipes._OVERRIDES) <= set(names()), "a target that does not exist has a recipe"
     for name, options in recipes._OVERRIDES.items():
-        general = recipes._general(get(name))
+        general = recipes.general(get(name))
         assert recipe(get(name)) == RunConfig.from_dict(options, general) != general
 
 

@@ -66,9 +66,12 @@ _QUICK = {"samples": 64, "transport_steps": 4, "score_samples": 64, "model": {"w
 def config_of(arm, target, quick=False):
     """The configuration of an arm: its options over what all arms have in common, over the target's recipe."""
     from transjet.config import RunConfig
-    from transjet.recipes import recipe
+    from transjet.recipes import general, recipe
 
-    config = RunConfig.from_dict(arm.options, RunConfig.from_dict(_COMMON if arm.seconds else {}, recipe(target)))
+    rule = recipe(target)
+    if rule.base.kind == "pilot":  # targets that an experiment builds are compared with those of the zoo
+        rule = general(target)
+    config = RunConfig.from_dict(arm.options, RunConfig.from_dict(_COMMON if arm.seconds else {}, rule))
     if not quick:
         return config
     few = _QUICK | {"plan": [{"iterations": 2, "points": 64, "particles": 0} for _ in config.plan]}

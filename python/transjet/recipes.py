@@ -60,7 +60,12 @@ def _half_width(target: Target) -> float:
     return float(np.max(upper - lower)) / 2
 
 
-def _general(target: Target) -> RunConfig:
+def general(target: Target) -> RunConfig:
+    """The configuration of a flow from a Gaussian for a target that has not been tuned: the rule of the zoo.
+
+    Args:
+        target: any target.
+    """
     if target.box is not None and target.dim <= _LOW_DIMENSION:
         phase = PhaseConfig(
             collocation="mixture",
@@ -144,4 +149,4 @@ def recipe(target: Target) -> RunConfig:
     # A user's own target may bear a name of the zoo; what is known of that one does not hold for it.
     if target.name not in names() or get(target.name) is not target:
         return with_pilot(target)
-    return RunConfig.from_dict(_OVERRIDES.get(target.name, {}), _general(target))
+    return RunConfig.from_dict(_OVERRIDES.get(target.name, {}), general(target))
