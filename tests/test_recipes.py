@@ -45,6 +45,11 @@ def test_a_density_of_ones_own_starts_from_a_pilot(dim):
         assert config == recipes.with_pilot(own) and config.base.kind == "pilot" and config.prior_std == 0.0
 
 
+def test_many_dimensions_have_no_pilot():
+    own = from_log_density(quadratic, 101)
+    assert recipe(own) == recipes.general(own) and recipe(own).base.kind == "gaussian"
+
+
 def test_random_targets_start_from_a_pilot():
     assert recipe(get("random:banana-5:1")).base.kind == "pilot"
 

@@ -7,6 +7,7 @@ import numpy as np
 from transjet.config import BaseConfig, ModelConfig, PhaseConfig, RunConfig
 from transjet.targets import Target, get, names
 
+_PILOT_DIMENSION = 100  # a pilot keeps covariances of its own for thousands of particles
 _LOW_DIMENSION = 8  # up to here uniform points in a box cover the region of interest
 
 # Where the general rule is not the best known setting. Keys are names of the zoo.
@@ -135,10 +136,10 @@ def with_pilot(target: Target) -> RunConfig:
 def recipe(target: Target) -> RunConfig:
     """The default configuration for a target.
 
-    A density of the user's own, and a random target, gets a pilot: `with_pilot`. Targets of the zoo start from a
-    Gaussian: in few dimensions collocation points are uniform in the target's box at first, and then half of them lie
-    along the flow's own trajectories. Above that, or without a box, they are a mixture of a Gaussian cloud, whose share
-    falls to zero, and the flow's trajectories.
+    A density of the user's own, and a random target, of up to 100 dimensions gets a pilot: `with_pilot`. Other targets
+    start from a Gaussian: in few dimensions collocation points are uniform in the target's box at first, and then half
+    of them lie along the flow's own trajectories. Above that, or without a box, they are a mixture of a Gaussian cloud,
+    whose share falls to zero, and the flow's trajectories.
 
     Args:
         target: any target.
@@ -148,5 +149,5 @@ def recipe(target: Target) -> RunConfig:
     """
     # A user's own target may bear a name of the zoo; what is known of that one does not hold for it.
     if target.name not in names() or get(target.name) is not target:
-        return with_pilot(target)
+        return with_pilot(target) if target.dim <= _PILOT_DIMENSION else general(target)
     return RunConfig.from_dict(_OVERRIDES.get(target.name, {}), general(target))

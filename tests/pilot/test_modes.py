@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from transjet.pilot import Peaks, climb, distinct
+from transjet.pilot import Peaks, afforded, climb, distinct
 
 RNG = np.random.default_rng(0)
 D = 4
@@ -156,3 +156,8 @@ def test_peaks_come_by_their_mass() -> None:
     assert distinct(several, 9).tolist() == [1, 0, 4]
     assert distinct(several, 2).tolist() == [1, 0]
     assert distinct(several, 0).tolist() == []
+
+
+def test_climbers_are_fewer_where_their_matrices_are_large():
+    assert (afforded(1536, 10), afforded(1536, 50)) == (1536, 1536)
+    assert afforded(1536, 1000) == 40 and afforded(1536, 100_000) == 2

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from transjet.paths import GaussianPrior
-from transjet.pilot import Frame, Peaks, climb, distinct
+from transjet.pilot import Frame, Peaks, afforded, climb, distinct
 from transjet.pilot.base import whitening
 
 Array = jax.Array
@@ -40,6 +40,7 @@ def climbed(
 ) -> Peaks:
     """Climbers from the prior, and from one twice as wide, half of them each, in coordinates of a frame."""
     keys = jax.random.split(key)
+    climbers = afforded(climbers, prior.dim)
     half = climbers // 2
     dtype = jnp.asarray(frame.shift).dtype
     starts = prior.sample(keys[0], half, dtype), prior.widened(2.0).sample(keys[1], climbers - half, dtype)

@@ -1,7 +1,7 @@
 """The pilot of a run: what is found out about the target before any training."""
 
 from transjet.pilot.base import Base, Effort, Frame, build_base
-from transjet.pilot.modes import Peaks, climb, distinct
+from transjet.pilot.modes import Peaks, afforded, climb, distinct
 from transjet.pilot.population import Population, tempered_population
 from transjet.pilot.trial import tried
 
@@ -11,6 +11,7 @@ __all__ = [
     "Frame",
     "Peaks",
     "Population",
+    "afforded",
     "build_base",
     "climb",
     "distinct",

@@ -16,7 +16,7 @@ import numpy as np
 from transjet.collocation.resample import relative_ess, systematic, tempered
 from transjet.paths import GaussianPrior, MixturePrior
 from transjet.pilot import em
-from transjet.pilot.modes import climb, distinct
+from transjet.pilot.modes import afforded, climb, distinct
 from transjet.pilot.moves import moved
 from transjet.pilot.population import tempered_population
 
@@ -162,7 +162,7 @@ def build_base(log_density: LogDensity, prior: GaussianPrior, key: Array, effort
     figures: dict[str, float] = {"log_z_population": population.log_z, "temperatures": len(population.temperatures)}
     peaks: MixturePrior | None = None
     if effort.climbers:
-        third = max(1, effort.climbers // 3)
+        third = max(1, afforded(effort.climbers, prior.dim) // 3)
         key_prior, key_wide, key_search = jax.random.split(keys[1], 3)
         trail = population.trail[:: max(1, len(population.trail) // third)]
         drawn = trail[:third], prior.sample(key_prior, third), wide.sample(key_wide, third)

@@ -13,6 +13,7 @@ import numpy as np
 Array = jax.Array
 _ARMIJO = 1e-4
 _LEAST = 1e-8  # variance of a peak, in units of the starts' scale
+_ENTRIES = 40_000_000  # of the matrices of all climbers
 _NEGLIGIBLE = 15.0  # nats of mass below the largest peak
 _ARRIVED = 0.5  # nats that a peak may still lack, twice
 
@@ -78,6 +79,11 @@ def climb(log_density: Callable[[Array], Array], x: Array, iterations: int) -> P
     values = jnp.maximum(values, least)
     covariance = jnp.einsum("nij,nj,nkj->nik", vectors, values, vectors)
     return Peaks(x, value, covariance, jnp.einsum("ni,nij,nj->n", grad, covariance, grad))
+
+
+def afforded(climbers: int, dim: int) -> int:
+    """As many climbers as asked for, or fewer in many dimensions: each keeps a d x d matrix, all together 160 MB."""
+    return max(2, min(climbers, _ENTRIES // dim**2))
 
 
 def distinct(peaks: Peaks, most: int) -> np.ndarray:
