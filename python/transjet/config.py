@@ -248,7 +248,10 @@ class RunConfig:
             return
         if self.method != "pde" or self.equation not in _WITH_BASE:
             used = self.equation if self.method == "pde" else f"method {self.method!r}"
-            raise ConfigError(f"base.kind: expected 'gaussian' with {used}, which starts from a Gaussian; got 'pilot'")
+            raise ConfigError(
+                f"base.kind: expected 'gaussian' with {used}, which starts from a Gaussian; got 'pilot'; on a command "
+                "line --set base.kind=gaussian comes before it"
+            )
         if self.precision_ratio != 1 or self.variance_ratio != 1:
             raise ConfigError("base.kind: expected 'gaussian' with a precision_ratio or variance_ratio; got 'pilot'")
 

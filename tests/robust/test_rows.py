@@ -90,7 +90,8 @@ def test_two_rows_are_trained_and_judged(tmp_path: Path, monkeypatch: pytest.Mon
 
         return launch
 
-    few = ["--set", "method=pis", "--set", "path.steps=2", "--set", "path.batch=8", "--set", "score_samples=8"]
+    options = ("base.kind=gaussian", "method=pis", "path.steps=2", "path.batch=8", "score_samples=8")
+    few = [word for option in options for word in ("--set", option)]
     monkeypatch.setattr(bench, "in_process", here)
     # What the verdict looks at has tests of its own and takes seconds of compilation.
     monkeypatch.setattr(Sampler, "verdict", lambda *_: decide({"n": 64.0, "ess": 0.01}))
