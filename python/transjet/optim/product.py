@@ -63,6 +63,10 @@ class ProductFirstOrder:
         """The transformation's state."""
         return self.transformation.init(params)
 
+    def careful(self, params: Params, state: Any) -> Any:
+        """The transformation's state afresh; its schedule begins again."""
+        return self.transformation.init(params)
+
     def step(self, equation: Equation, params: Params, state: Any, batch: Batch) -> tuple[Params, Any, StepInfo]:
         """One step; one with a non-finite loss or gradient is skipped.
 
