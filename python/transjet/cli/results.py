@@ -78,13 +78,14 @@ def pilot_figures(pilot: Pilot | None) -> dict[str, Any]:
 
 
 def base_in_words(base: Base) -> str:
-    """The mixture that a pilot run found, how near the target it is, and what it took."""
+    """Where a flow starts, how near the target the pilot's mixture is, and what it took; a trial may have kept less."""
     components, dof = int(base.prior.means.shape[0]), float(base.prior.dof)
     added = int(base.figures.get("modes_added", 0))
     tails = f"of Student's t with {dof:g} degrees of freedom" if math.isfinite(dof) else "Gaussian"
     return (
-        f"a pilot run found a mixture, {tails}, of {components} component{'s' * (components != 1)}: "
-        f"ESS {base.ess:.3g}, log Z {base.log_z:.4g};\n{added} mode{'s' * (added != 1)} added by a search, "
+        f"a pilot run: the flow starts from a mixture, {tails}, of {components} component{'s' * (components != 1)}; "
+        f"the pilot's own has ESS {base.ess:.3g}, log Z {base.log_z:.4g};\n"
+        f"{added} mode{'s' * (added != 1)} added by a search, "
         f"{base.evaluations:,} evaluations of the log density and its gradient"
     )
 
