@@ -14,16 +14,23 @@ from transjet.targets import names
 @pytest.mark.parametrize("name", names(data=False))
 def test_every_target_of_the_zoo_has_one_that_works(name):
     config = recipe(get(name))
-    sampler = Sampler(get(name))
-    assert sampler.config == config == RunConfig.from_dict(config.to_dict())
+    assert config == RunConfig.from_dict(config.to_dict())
+    assert config.base.kind == ("pilot" if name not in recipes._FROM_GAUSSIAN and get(name).dim <= 100 else "gaussian")
+    # Without its pilot, which would run at once.
+    sampler = Sampler(get(name), RunConfig.from_dict({"base": {"kind": "gaussian"}}, config))
+    assert sampler.config == dataclasses.replace(config, base=dataclasses.replace(config.base, kind="gaussian"))
     assert sampler.trainer.iterations == sum(phase.iterations for phase in config.plan)
     assert config.dtype == "float32" and config.backend == "auto"
 
 
 def test_what_is_known_of_a_target_by_name_replaces_the_general_rule():
-    assert set(recipes._OVERRIDES) <= set(names()), "a target that does not exist has a recipe"
-    for name, options in recipes._OVERRIDES.items():
+    assert {*recipes._FROM_GAUSSIAN, *recipes._FROM_PILOT} <= set(names()), "a target that does not exist has a recipe"
+    for name, options in recipes._FROM_GAUSSIAN.items():
         general = recipes.general(get(name))
+        assert recipe(get(name)) == RunConfig.from_dict(options, general)
+        assert (recipe(get(name)) == general) == (not options)
+    for name, options in recipes._FROM_PILOT.items():
+        general = recipes.with_pilot(get(name))
         assert recipe(get(name)) == RunConfig.from_dict(options, general) != general
 
 
@@ -32,7 +39,7 @@ def quadratic(x):
 
 
 def test_points_of_the_zoo_are_uniform_where_a_box_can_be_filled():
-    config = recipe(get("rings"))
+    config = recipe(get("many-well-5-2"))
     assert {phase.collocation for phase in config.plan} & {"uniform", "mixture"}
 
 
@@ -55,7 +62,7 @@ def test_random_targets_start_from_a_pilot():
 
 
 def test_a_target_of_ones_own_that_bears_a_name_of_the_zoo_gets_the_rule_for_ones_own():
-    for name in recipes._OVERRIDES:
+    for name in (*recipes._FROM_GAUSSIAN, *recipes._FROM_PILOT):
         own = dataclasses.replace(get(name))
         assert recipe(own) == recipes.with_pilot(own) != recipe(get(name))
 

@@ -68,9 +68,8 @@ def config_of(arm, target, quick=False):
     from transjet.config import RunConfig
     from transjet.recipes import general, recipe
 
-    rule = recipe(target)
-    if rule.base.kind == "pilot":  # targets that an experiment builds are compared with those of the zoo
-        rule = general(target)
+    # Targets that an experiment builds are compared with those of the zoo.
+    rule = recipe(target) if isinstance(arm.target, str) else general(target)
     config = RunConfig.from_dict(arm.options, RunConfig.from_dict(_COMMON if arm.seconds else {}, rule))
     if not quick:
         return config

@@ -17,7 +17,7 @@ class Ready(NamedTuple):
 
     Attributes:
         sampler: to be trained.
-        spent: seconds of the budget that are spent already, on compilation.
+        spent: seconds of the budget that are spent already, on a pilot and, where there is a budget, on compilation.
     """
 
     sampler: Any
@@ -77,15 +77,17 @@ def _iterations(arm, sampler, compiling, steps, score):
 def prepare(arm, quick=False):
     """The sampler of an arm, its plan stretched so that schedules end as the budget does.
 
-    A few steps and scores are timed in advance; that time is not part of the budget, but compilation is.
+    A few steps and scores are timed in advance; that time is not part of the budget, but a pilot and compilation are.
     """
     from transjet import Sampler
     from transjet.config import RunConfig
 
-    sampler = sampler_of(arm, quick)
+    seconds, sampler = _timed(lambda: sampler_of(arm, quick))
+    pilot = 0.0 if sampler.base is None else seconds
     if arm.seconds is None or quick:
-        return Ready(sampler, 0.0)
+        return Ready(sampler, pilot)
     compiling, steps, score = _costs(sampler)
+    compiling += pilot
     counts, config = _iterations(arm, sampler, compiling, steps, score), sampler.config
     if config.method != "pde":
         config = RunConfig.from_dict({"path": {"iterations": counts[0]}}, config)

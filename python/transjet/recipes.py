@@ -10,31 +10,10 @@ from transjet.targets import Target, get, names
 _PILOT_DIMENSION = 100  # a pilot keeps covariances of its own for thousands of particles
 _LOW_DIMENSION = 8  # up to here uniform points in a box cover the region of interest
 
-# Where the general rule is not the best known setting. Keys are names of the zoo.
-_OVERRIDES: dict[str, dict[str, object]] = {
+# Targets of the zoo whose flow starts from a Gaussian, and where the general rule is not the best known setting.
+_FROM_GAUSSIAN: dict[str, dict[str, object]] = {
+    "double-well": {},
     "gmm-grid": {"plan": [{"iterations": 100}]},
-    "funnel-10": {
-        "precision_ratio": 100.0,
-        "variance_ratio": 400.0,
-        "average": 0.95,
-        "score_every": 200,
-        "score_samples": 2000,
-        "model": {"depth": 4, "input_scale": 2.0, "activation": "silu"},
-        "plan": [
-            {
-                "iterations": 3000,
-                "damping": 0.01,
-                "robust": 20.0,
-                "background_start": 0.0,
-                "noise": 0.0,
-                "spread": 0.6,
-                "scatter": "coordinates",
-                "refresh": 1,
-                "continuation": 0.8,
-                "continuation_power": 16.0,
-            }
-        ],
-    },
     "gmm40-2": {
         "precision_ratio": 625.0,
         "average": 0.9,
@@ -42,6 +21,7 @@ _OVERRIDES: dict[str, dict[str, object]] = {
         "model": {"depth": 4, "input_scale": 20.0},
         "plan": [{"iterations": 900, "points": 1536, "noise": 1.0, "damping": 0.03}],
     },
+    "many-well-5-2": {},
     "many-well-5": {"precision_ratio": 4.0, "plan": [{"noise": 0.14}]},
     "many-well-50": {
         "precision_ratio": 4.0,
@@ -51,6 +31,9 @@ _OVERRIDES: dict[str, dict[str, object]] = {
         "plan": [{"iterations": 1000}],
     },
 }
+
+# The same for targets that start from a pilot.
+_FROM_PILOT: dict[str, dict[str, object]] = {"funnel-10": {"plan": [{"iterations": 1500}]}}
 
 
 def _half_width(target: Target) -> float:
@@ -136,10 +119,11 @@ def with_pilot(target: Target) -> RunConfig:
 def recipe(target: Target) -> RunConfig:
     """The default configuration for a target.
 
-    A density of the user's own, and a random target, of up to 100 dimensions gets a pilot: `with_pilot`. Other targets
-    start from a Gaussian: in few dimensions collocation points are uniform in the target's box at first, and then half
-    of them lie along the flow's own trajectories. Above that, or without a box, they are a mixture of a Gaussian cloud,
-    whose share falls to zero, and the flow's trajectories.
+    Up to 100 dimensions the flow starts from a pilot, `with_pilot`, but for targets of the zoo that are known to do
+    better from a Gaussian. These, and targets of more dimensions, have the rule of `general`: in few dimensions
+    collocation points are uniform in the target's box at first, and then half of them lie along the flow's own
+    trajectories. Above that, or without a box, they are a mixture of a Gaussian cloud, whose share falls to zero, and
+    the flow's trajectories.
 
     Args:
         target: any target.
@@ -148,6 +132,7 @@ def recipe(target: Target) -> RunConfig:
         Its configuration; overlay options with `RunConfig.from_dict(options, recipe(target))`.
     """
     # A user's own target may bear a name of the zoo; what is known of that one does not hold for it.
-    if target.name not in names() or get(target.name) is not target:
-        return with_pilot(target) if target.dim <= _PILOT_DIMENSION else general(target)
-    return RunConfig.from_dict(_OVERRIDES.get(target.name, {}), general(target))
+    name = target.name if target.name in names() and get(target.name) is target else ""
+    if name in _FROM_GAUSSIAN or target.dim > _PILOT_DIMENSION:
+        return RunConfig.from_dict(_FROM_GAUSSIAN.get(name, {}), general(target))
+    return RunConfig.from_dict(_FROM_PILOT.get(name, {}), with_pilot(target))

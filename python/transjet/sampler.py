@@ -183,7 +183,8 @@ class Sampler:
         x = jnp.asarray(check_points(x, self.target.dim), self.config.dtype)
         if self.base is None:
             return self._density(state.best_params, x)
-        return self._density(state.best_params, self.base.frame.inward(x)) - self.base.frame.log_det
+        x, log_det = self.base.chart.inward_with_log_det(x)
+        return self._density(state.best_params, x) - log_det
 
     def stream(self, state: TrainState, key: Array, batch: int = _BATCH) -> Iterator[StreamBatch]:
         """Batches of weighted samples without end, with log Z, ESS and standard errors of all so far.
@@ -393,7 +394,7 @@ class Sampler:
         error = jnp.sqrt(jnp.maximum(1 / ess - 1, 0) / log_w.shape[0])
         figures = {"ess": ess, "log_z": log_z, "log_z_std_error": error, "pareto_k": pareto_k(log_w)}
         if self.base is not None:
-            x, figures["log_z"] = self.base.frame.outward(x), log_z + self.base.log_z
+            x, figures["log_z"] = self.base.chart.outward(x), log_z + self.base.log_z
         if self.target.modes is not None and len(self.target.modes) > 1:
             figures["coverage"] = entropic_coverage(x, jnp.asarray(self.target.modes, x.dtype))
         return figures

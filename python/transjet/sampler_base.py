@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from transjet.config import RunConfig
 from transjet.paths import GaussianPrior
@@ -17,7 +19,7 @@ def find_base(target: Target, config: RunConfig, around: GaussianPrior, short_ru
     options = config.base
     if options.kind != "pilot":
         return None
-    base = build_base(target.log_density, around, jax.random.key(options.seed), options)
+    base = build_base(target.log_density, around, jax.random.key(options.seed, impl="rbg"), options)
     return tried(base, short_run, enough=options.enough) if options.trial else base
 
 
@@ -33,8 +35,5 @@ def outward(samples: WeightedSamples, base: Base | None) -> WeightedSamples:
     if base is None:
         return samples
     x, log_w, log_q = samples
-    return WeightedSamples(
-        base.frame.outward(x).astype(x.dtype),
-        (log_w + base.log_z).astype(x.dtype),
-        (log_q - base.frame.log_det).astype(x.dtype),
-    )
+    there, log_det = (np.asarray(a) for a in base.chart.outward_with_log_det(jnp.asarray(x)))
+    return WeightedSamples(there, (log_w + base.log_z).astype(x.dtype), log_q - log_det)

@@ -96,9 +96,13 @@ def test_a_base_that_cannot_be_used_is_no_reason_to_look_for_another(transjet, p
     elif damage == "cut":
         path.write_bytes(path.read_bytes()[:-30])
     else:
-        np.savez(path, **RunFolder(piloted).read_base() | {"shift": np.zeros(2)})
+        np.savez(path, **RunFolder(piloted).read_base() | {"chart.shifts": np.zeros((1, 2))})
     outcome = transjet(*words, piloted)
-    expected = "expected shift of shape (1,); got (2,)" if "of" in damage else f"{path}: expected the base that a run's"
+    expected = (
+        "expected chart.shifts of shape (1, 1); got (1, 2)"
+        if "of" in damage
+        else f"{path}: expected the base that a run's"
+    )
     assert outcome.code == 2 and expected in outcome.err
     assert f"put {path} back as the run wrote it, or start over by `transjet run --overwrite`" in outcome.err
 

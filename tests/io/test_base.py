@@ -12,10 +12,11 @@ import pytest
 from transjet.errors import CheckpointError, DTypeError, OutputError
 from transjet.io import RunFolder
 from transjet.paths import MixturePrior
-from transjet.pilot import Base
+from transjet.pilot import Base, Chart
+from transjet.pilot.chart import FEATURES
 from transjet.pilot.stored import from_arrays, to_arrays
 
-D, K, N = 3, 2, 5
+D, K, N, LAYERS = 3, 2, 5, 2
 
 
 def a_base(dtype=np.float32, dof=np.inf) -> Base:
@@ -26,7 +27,9 @@ def a_base(dtype=np.float32, dof=np.inf) -> Base:
     figures = {"temperatures": 7, "ess_round_0": 0.1, "dof": float(dof)}
     points = draw(size=(N, D))
     prior = MixturePrior(*map(jnp.asarray, parts))
-    return Base(draw(size=D), draw(size=(D, D)), prior, -1 / 3, 0.7, figures, 2**40, points)
+    shapes = (D,), (D, D), (FEATURES, D), (FEATURES, D), (2,), (4,)
+    chart = Chart(*(draw(size=(LAYERS, *shape)) for shape in shapes))
+    return Base(chart, prior, -1 / 3, 0.7, figures, 2**40, points)
 
 
 def same(one, other) -> bool:
@@ -86,7 +89,11 @@ def test_files_that_are_missing_cut_short_or_changed(tmp_path):
     ("name", "value", "message"),
     [
         ("prior.dof", None, "expected numbers prior.dof with 0 axes; got none"),
-        ("factor", np.eye(2), "expected factor of shape (3, 3); got (2, 2)"),
+        ("chart.factors", np.ones((2, 2, 2)), "expected chart.factors of shape (2, 3, 3); got (2, 2, 2)"),
+        ("chart.factors", np.ones((1, D, D)), "expected chart.factors of shape (2, 3, 3); got (1, 3, 3)"),
+        ("chart.means", np.ones((2, 6, D)), "expected chart.means of shape (2, 7, 3); got (2, 6, 3)"),
+        ("chart.tails", np.ones((2, 3)), "expected chart.tails of shape (2, 4); got (2, 3)"),
+        ("chart.log_scales", None, "expected numbers chart.log_scales with 3 axes; got none"),
         ("prior.means", np.zeros((3, D)), "expected prior.means of shape (2, 3); got (3, 3)"),
         ("points", np.zeros((N, D), complex), "expected numbers points with 2 axes; got complex128 of shape (5, 3)"),
         ("figures.dof", np.zeros(2), "expected one number figures.dof; got float64 of shape (2,)"),

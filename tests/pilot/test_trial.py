@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from transjet.paths import MixturePrior
-from transjet.pilot import Base, tried
+from transjet.pilot import Base, Chart, Frame, tried
 
 LOG_Z = 3.0
 
@@ -17,7 +17,8 @@ def base(ess: float, components: int = 3) -> Base:
     eye = jnp.broadcast_to(jnp.eye(2), (components, 2, 2))
     weights = jnp.full(components, -np.log(components))
     prior = MixturePrior(weights, jnp.arange(2.0 * components).reshape(-1, 2), eye, eye, jnp.asarray(jnp.inf))
-    return Base(np.zeros(2), np.eye(2), prior, LOG_Z, ess, {"components": float(components)}, 100, np.zeros((5, 2)))
+    figures, chart = {"components": float(components)}, Chart.affine(Frame.plain(2))
+    return Base(chart, prior, LOG_Z, ess, figures, 100, np.zeros((5, 2)))
 
 
 def short_run(scores: dict[int, float]):

@@ -12,7 +12,6 @@ import numpy as np
 
 from transjet.paths import GaussianPrior
 from transjet.pilot import Frame, Peaks, afforded, climb, distinct
-from transjet.pilot.base import whitening
 
 Array = jax.Array
 PEAKS = 64  # peaks that are looked at
@@ -49,7 +48,7 @@ def climbed(
 
 def frame_of(x: np.ndarray, dtype: np.dtype) -> Frame:
     """Coordinates in which points (m, d) are white."""
-    return Frame(*(a.astype(dtype) for a in whitening(np.asarray(x, np.float64))))
+    return Frame(*(a.astype(dtype) for a in Frame.of(np.asarray(x, np.float64))))
 
 
 def summits(peaks: Peaks, frame: Frame) -> Summits | None:

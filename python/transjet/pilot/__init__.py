@@ -1,12 +1,14 @@
 """The pilot of a run: what is found out about the target before any training."""
 
-from transjet.pilot.base import Base, Effort, Frame, build_base
+from transjet.pilot.base import Base, Effort, build_base
+from transjet.pilot.chart import Chart, Frame
 from transjet.pilot.modes import Peaks, afforded, climb, distinct
 from transjet.pilot.population import Population, tempered_population
 from transjet.pilot.trial import tried
 
 __all__ = [
     "Base",
+    "Chart",
     "Effort",
     "Frame",
     "Peaks",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -16,17 +15,24 @@ import numpy as np
 from transjet.collocation.resample import relative_ess, systematic, tempered
 from transjet.paths import GaussianPrior, MixturePrior
 from transjet.pilot import em
+from transjet.pilot.bends import bent
+from transjet.pilot.chart import Chart, Frame, LogDensity
 from transjet.pilot.modes import afforded, climb, distinct
 from transjet.pilot.moves import moved
 from transjet.pilot.population import tempered_population
 
 Array = jax.Array
-LogDensity = Callable[[Array], Array]
 _KEPT_ESS = 0.1  # weights are tempered until this share of the draws counts
 _THERMALISED = 20  # moves of particles around a new mode
 _DOF = (math.inf, 8.0, 3.0)
 _TAILS = 0.7  # in log ESS, what Student's t must gain: particles in its tails make the residual large
 _ERRORS = 3.0  # standard errors below an estimate of log Z that count for it
+_FEW, _CROWDED = 8, 3.0  # components that bends should leave; in log ESS, what more of them must gain
+_ENOUGH = 0.9  # ESS from which on a round is the last
+_PATIENCE = 3  # rounds without a better one
+_BEND = 2  # rounds in which bends are looked for again: particles of a better mixture may show them
+_STRAIGHT = 3  # rounds of a mixture in affine coordinates, which hardly gains any more then
+_EFFECTIVE, _HOPELESS = 20.0, 1e4  # draws that count, and below that what is taken off a score
 _MASS = 20.0  # how much more a loss of log Z counts than one of log ESS: a flow mends weights, but finds no mode
 
 
@@ -39,85 +45,43 @@ class Effort:
         particles: draws of a round.
         moves: Langevin proposals at each temperature, and in each round; 0: half as many as coordinates, at least 10.
         components: most components of the mixture.
-        rounds: of drawing from the mixture, weighting, moving and fitting it again.
+        rounds: most rounds of drawing from the mixture, weighting, moving and fitting it again.
         widen: factor on the prior's standard deviation for the population's start.
         climbers: starts of the search for modes, a third each from the population's trail, from the prior and from
             where the population started; 0: no search.
         climb: iterations of that search.
+        bends: most bent layers of the flow's coordinates; 0: they are affine.
     """
 
     population: int = 2000
     particles: int = 4000
     moves: int = 0
     components: int = 32
-    rounds: int = 3
+    rounds: int = 6
     widen: float = 2.0
     climbers: int = 1536
     climb: int = 60
+    bends: int = 8
 
     def proposals(self, dim: int) -> int:
         """Langevin proposals in so many dimensions."""
         return self.moves or max(10, dim // 2)
 
 
-class Frame(NamedTuple):
-    """Coordinates y with x = s + L y.
-
-    Attributes:
-        shift: s, (d,).
-        factor: L, lower triangular, (d, d).
-    """
-
-    shift: np.ndarray
-    factor: np.ndarray
-
-    @staticmethod
-    def plain(dim: int, dtype: Any = np.float64) -> Frame:
-        """x itself."""
-        return Frame(np.zeros(dim, dtype), np.eye(dim, dtype=dtype))
-
-    @property
-    def log_det(self) -> float:
-        """log |det L|."""
-        return float(np.sum(np.log(np.diagonal(self.factor))))
-
-    def outward(self, y: Any) -> Any:
-        """x of y, (n, d)."""
-        return y @ self.factor.T + self.shift
-
-    def inward(self, x: Any) -> Array:
-        """y of x, (n, d)."""
-        factor = jnp.asarray(self.factor, x.dtype)
-        y: Array = jax.scipy.linalg.solve_triangular(factor, (x - self.shift).astype(x.dtype).T, lower=True).T
-        return y
-
-    def whitened(self, log_density: LogDensity, log_z: float = 0.0) -> LogDensity:
-        """log rho as a density in y, minus log_z."""
-        shift, factor, constant = self.shift, self.factor, self.log_det - log_z
-
-        def white(y: Array) -> Array:
-            x = jnp.asarray(shift, y.dtype) + jnp.asarray(factor, y.dtype) @ y
-            return log_density(x) + jnp.asarray(constant, y.dtype)
-
-        return white
-
-
 class Base(NamedTuple):
     """Where a flow starts from.
 
     Attributes:
-        shift: s, (d,).
-        factor: L, lower triangular, (d, d): x = s + L y has coordinates y in which the target is about white.
-        prior: mixture in coordinates y.
+        chart: coordinates w of the flow, in which the target is about white.
+        prior: mixture in coordinates w.
         log_z: estimate of log Z by importance sampling from the mixture.
         ess: normalised effective sample size of that.
         figures: more of the pilot, for reports.
         evaluations: of the log density with its gradient.
-        points: particles at about the target, in coordinates y, (n, d).
+        points: particles at about the target, in coordinates w, (n, d).
     """
 
-    shift: np.ndarray
-    factor: np.ndarray
+    chart: Chart
     prior: MixturePrior
     log_z: float
     ess: float
@@ -125,14 +89,9 @@ class Base(NamedTuple):
     evaluations: int
     points: np.ndarray
 
-    @property
-    def frame(self) -> Frame:
-        """The coordinates."""
-        return Frame(self.shift, self.factor)
-
     def whitened(self, log_density: LogDensity) -> LogDensity:
         """log rho as a density in coordinates of the flow, minus the estimate of log Z."""
-        return self.frame.whitened(log_density, self.log_z)
+        return self.chart.whitened(log_density, self.log_z)
 
 
 def build_base(log_density: LogDensity, prior: GaussianPrior, key: Array, effort: Effort | None = None) -> Base:
@@ -169,88 +128,131 @@ def build_base(log_density: LogDensity, prior: GaussianPrior, key: Array, effort
         search = _search(log_density, key_search, x, jnp.concatenate(drawn), effort)
         x, spent, figures["modes_added"] = jnp.concatenate([x, search.found]), spent + search.evaluations, search.added
         peaks = search.peaks
-    frame = Frame(*whitening(np.asarray(x, float)))
-    white, y = frame.whitened(log_density), frame.inward(x)
-    even = jnp.ones(len(y), y.dtype)
-    mixtures = [em.selected(keys[2], y, even, slots=effort.components)]
+    frame = Frame.of(np.asarray(x, float))
+    y, even = _for_fits(np.asarray(frame.inward(x)), effort)
+    candidates = [_Candidate(Chart.affine(frame), em.selected(keys[2], y, even, slots=effort.components))]
     if peaks is not None:
         start = seen_from(frame, peaks)
-        mixtures += [start, em.refit(start, y, even, False), em.refit(start, y, even, True)]
-    best, rounds, evaluations = _improved(white, keys[3], mixtures, effort)
+        for mixture in (start, em.refit(start, y, even, False), em.refit(start, y, even, True)):
+            candidates.append(candidates[0]._replace(mixture=mixture))
+    chart, w = bent(np.asarray(x, float), effort.bends)
+    if chart.bends:
+        candidates.append(_Candidate(chart, em.selected(keys[2], *_for_fits(w, effort), slots=effort.components)))
+    best, rounds, evaluations = _improved(log_density, keys[3], candidates, effort)
     figures |= {f"ess_round_{i}": value for i, value in enumerate(rounds)}
-    return _recentred(frame, best, figures, spent + evaluations)
+    return _recentred(best, figures, spent + evaluations)
+
+
+def _for_fits(x: np.ndarray, effort: Effort) -> tuple[Array, Array]:
+    """Points (n, d) and their weights, 1; others of weight 0 up to the number of two rounds: one program fits all."""
+    more = max(0, 2 * effort.particles - len(x))
+    weights = np.concatenate([np.ones(len(x)), np.zeros(more)])
+    return jnp.asarray(np.pad(x, ((0, more), (0, 0))), jnp.float32), jnp.asarray(weights, jnp.float32)
+
+
+class _Candidate(NamedTuple):
+    """A mixture in coordinates of a chart."""
+
+    chart: Chart
+    mixture: MixturePrior
 
 
 class _Round(NamedTuple):
-    """A mixture, how good it is, and particles that were drawn from it, weighted and moved."""
+    """A candidate, how good it is, and particles drawn from it and weighted, and then moved: w, and x of these."""
 
-    mixture: MixturePrior
     score: float
+    chart: Chart
+    mixture: MixturePrior
     ess: float
     log_z: float
-    y: Array
+    log_w: Array
+    w: Array
+    x: Array
 
 
 def _improved(
-    white: LogDensity, key: Array, mixtures: list[MixturePrior], effort: Effort
+    log_density: LogDensity, key: Array, candidates: list[_Candidate], effort: Effort
 ) -> tuple[_Round, list[float], int]:
-    """The best mixture of some rounds, the ESS of each, and evaluations."""
-    n, density = effort.particles, jax.vmap(jax.value_and_grad(white))
+    """The best candidate of some rounds, the ESS of each, and evaluations."""
+    n = effort.particles
 
     @jax.jit
-    def weigh(key: Array, mixture: MixturePrior) -> tuple[Array, ...]:
-        y = mixture.sample(key, n)
-        log_w = jax.vmap(white)(y) - mixture.log_density(y)
+    def weigh(key: Array, mixture: MixturePrior, chart: Chart) -> tuple[Array, ...]:
+        w = mixture.sample(key, n)
+        log_w = jax.vmap(chart.whitened(log_density))(w) - mixture.log_density(w)
         log_w = jnp.where(jnp.isfinite(log_w), log_w, -jnp.inf)
         top = jnp.max(log_w)
-        return y, log_w, relative_ess(log_w), top + jnp.log(jnp.mean(jnp.exp(log_w - top)))
+        return w, log_w, relative_ess(log_w), top + jnp.log(jnp.mean(jnp.exp(log_w - top)))
 
     @jax.jit
-    def move(key: Array, y: Array, log_w: Array, mixture: MixturePrior) -> Array:
-        keys = jax.random.split(key)
-        y = y[systematic(keys[0], tempered(log_w, _KEPT_ESS), n)]
-        return moved(
-            keys[1],
-            density,
-            y,
-            mixture,
-            jnp.asarray(0.3 / y.shape[1] ** (1 / 3), y.dtype),
-            effort.proposals(y.shape[1]),
-        ).x
+    def move(key: Array, w: Array, log_w: Array, mixture: MixturePrior, chart: Chart) -> tuple[Array, Array]:
+        keys, d = jax.random.split(key), w.shape[1]
+        w = w[systematic(keys[0], tempered(log_w, _KEPT_ESS), n)]
+        density = jax.vmap(jax.value_and_grad(chart.whitened(log_density)))
+        step = jnp.asarray(0.3 / d ** (1 / 3), w.dtype)
+        w = moved(keys[1], density, w, mixture, step, effort.proposals(d)).x
+        return w, chart.outward(w)
 
+    def tried(key: Array, candidate: _Candidate, dof: float) -> _Round:
+        mixture = candidate.mixture._replace(dof=jnp.asarray(dof, candidate.mixture.means.dtype))
+        w, log_w, ess, log_z = weigh(key, mixture, same(candidate.chart))
+        error = jnp.sqrt(1 / ess - 1) / math.sqrt(n)
+        score = float(jnp.log(ess) + _MASS * (log_z - _ERRORS * error)) - (_TAILS if math.isfinite(dof) else 0.0)
+        score -= _CROWDED if candidate.chart.bends and not _simple(mixture) else 0.0
+        if not n * ess > _EFFECTIVE:  # log Z is that of single draws then
+            score = float(jnp.log(ess)) - _HOPELESS if ess > 0 else -math.inf
+        return _Round(score, candidate.chart, mixture, float(ess), float(log_z), log_w, w, w)
+
+    def same(chart: Chart) -> Chart:  # one shape, and so one program, for all charts
+        return chart.padded(layers).astype(candidates[0].mixture.means.dtype)
+
+    layers, affine = effort.bends + 1, candidates[0].chart
     best: _Round | None = None
-    values, spent = [], 0
-    before: Array | None = None
+    values: list[float] = []
+    spent, index_best, before = 0, 0, None
     for index in range(effort.rounds + 1):
         keys = jax.random.split(jax.random.fold_in(key, index), 3)
-        drawn = []
-        for mixture, dof in itertools.product(mixtures, _DOF):
-            candidate = mixture._replace(dof=jnp.asarray(dof, mixture.means.dtype))
-            y, log_w, ess, log_z = weigh(keys[0], candidate)
-            error = jnp.sqrt(1 / ess - 1) / math.sqrt(n)
-            score = float(jnp.log(ess) + _MASS * (log_z - _ERRORS * error)) - (_TAILS if math.isfinite(dof) else 0.0)
-            drawn.append((score if math.isfinite(score) else -math.inf, candidate, y, log_w, float(ess), float(log_z)))
-        score, candidate, y, log_w, ess, log_z = max(drawn, key=lambda d: d[0])
-        spent += n * (len(mixtures) * len(_DOF) + effort.proposals(y.shape[1]) + 1)
-        y = move(keys[1], y, log_w, candidate)
-        values.append(ess)
-        if best is None or score > best.score:
-            best = _Round(candidate, score, ess, log_z, y)
+        drawn = [tried(keys[0], candidate, dof) for candidate, dof in itertools.product(candidates, _DOF)]
+        now = max(drawn, key=lambda r: r.score)
+        spent += n * (len(drawn) + effort.proposals(now.w.shape[1]) + 1)
+        w, x = move(keys[1], now.w, now.log_w, now.mixture, same(now.chart))
+        now = now._replace(w=w, x=x)
+        values.append(now.ess)
+        if best is None or now.score > best.score:
+            best, index_best = now, index
+        if now.ess > _ENOUGH or index >= index_best + _PATIENCE or (index >= _STRAIGHT and not now.chart.bends):
+            break
         if index < effort.rounds:
-            # Points of two rounds: a fit to few of them would be too narrow.
-            y, before = jnp.concatenate([y, y if before is None else before]), y
-            even, dof = jnp.ones(len(y), y.dtype), float(candidate.dof)
-            mixtures = [em.selected(keys[2], y, even, slots=effort.components, start=candidate, dof=dof)]
+            candidates, before = _refitted(keys[2], affine, now, before or now, effort, bends=index < _BEND), now
     assert best is not None
     return best, values, spent
 
 
-def whitening(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (d,) and a lower triangular root (d, d) of the covariance of points (n, d)."""
-    shift, d = x.mean(axis=0), x.shape[1]
-    scale = x.std(axis=0) + 1e-30
-    correlation = np.atleast_2d(np.cov(((x - shift) / scale).T)) + 1e-6 * np.eye(d)
-    return shift, scale[:, None] * np.linalg.cholesky(correlation)
+def _refitted(
+    key: Array, affine: Chart, now: _Round, before: _Round, effort: Effort, *, bends: bool
+) -> list[_Candidate]:
+    """Candidates fitted to the points of two rounds, since one to fewer would be too narrow.
+
+    One has bends of its own, if they are wanted or there were any; another has affine coordinates, unless a few
+    components are enough in the bent ones.
+    """
+    dof, slots = float(now.mixture.dof), effort.components
+    x = np.concatenate([now.x, before.x]).astype(float)
+    candidates = []
+    if not (now.chart.bends and _simple(now.mixture)):
+        both = _for_fits(np.asarray(affine.inward(jnp.asarray(x, now.w.dtype))), effort)
+        start = None if now.chart.bends else now.mixture
+        candidates += [_Candidate(affine, em.selected(key, *both, slots=slots, start=start, dof=dof))]
+    if now.chart.bends or bends:
+        chart, w = bent(x, effort.bends)
+        if chart.bends or not candidates:
+            candidates += [_Candidate(chart, em.selected(key, *_for_fits(w, effort), slots=slots, dof=dof))]
+    return candidates
+
+
+def _simple(mixture: MixturePrior) -> bool:
+    """Whether a mixture has few components: bends that leave more are not those that the target has."""
+    return int(jnp.sum(jnp.isfinite(mixture.log_weights))) <= _FEW
 
 
 def seen_from(frame: Frame, mixture: MixturePrior) -> MixturePrior:
@@ -263,17 +265,17 @@ def seen_from(frame: Frame, mixture: MixturePrior) -> MixturePrior:
     )
 
 
-def _recentred(frame: Frame, best: _Round, figures: dict[str, float], evaluations: int) -> Base:
+def _recentred(best: _Round, figures: dict[str, float], evaluations: int) -> Base:
     """Coordinates in which the final particles are white, and the mixture there."""
-    y = np.asarray(best.y, float)
-    inner = Frame(*whitening(y))
+    w = np.asarray(best.w, float)
+    inner = Frame.of(w)
     prior = seen_from(inner, best.mixture)
     alive = np.isfinite(np.asarray(prior.log_weights))
     prior = jax.tree.map(lambda a: a[alive] if a.ndim else a, prior)
-    figures = figures | {"components": float(alive.sum()), "dof": float(prior.dof)}
-    shift, factor = frame.shift + frame.factor @ inner.shift, frame.factor @ inner.factor
-    points = (y - inner.shift) @ np.linalg.inv(inner.factor).T
-    return Base(shift, factor, prior, best.log_z, best.ess, figures, evaluations, points)
+    chart = best.chart.then(inner)
+    figures |= {"components": float(alive.sum()), "dof": float(prior.dof), "bends": float(chart.bends)}
+    points = (w - inner.shift) @ np.linalg.inv(inner.factor).T
+    return Base(chart, prior, best.log_z, best.ess, figures, evaluations, points)
 
 
 class _Search(NamedTuple):
@@ -288,7 +290,7 @@ class _Search(NamedTuple):
 def _search(log_density: LogDensity, key: Array, x: Array, starts: Array, effort: Effort) -> _Search:
     """Climb from all starts, and put particles around peaks where it has few."""
     d, dtype = x.shape[1], x.dtype
-    frame = Frame(*whitening(np.asarray(x, float)))
+    frame = Frame.of(np.asarray(x, float))
     white = frame.whitened(log_density)
     starts = frame.inward(starts)
     peaks = climb(white, starts, effort.climb)

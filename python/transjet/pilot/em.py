@@ -125,7 +125,7 @@ def selected(
         x: (n, d).
         weights: (n,).
         slots: most components.
-        start: another candidate, from which a fit starts; None: none.
+        start: another candidate, from which a fit starts; others have half to twice as many components. None: none.
         dof: as in `fit`.
 
     Returns:
@@ -142,9 +142,13 @@ def selected(
             best, found, found_tied = value, mixture, tied
         return value
 
+    few, many = 1, slots
+    if start is not None:
+        number = int(jnp.sum(jnp.isfinite(start.log_weights)))
+        few, many = max(1, number // 2), min(slots, 2 * number)
     for tied in (False, True):
-        k, misses, last = 2 if tied else 1, 0, -math.inf
-        while k <= slots and misses < 2:
+        k, misses, last = max(2, few) if tied else few, 0, -math.inf
+        while k <= many and misses < 2:
             value = better(fit(key, x, train, k, dof, tied, slots=slots), tied)
             misses = 0 if value > last else misses + 1
             last, k = max(last, value), 2 * k

@@ -140,9 +140,13 @@ def _metric(key: Array, x: Array, weights: Array, slots: int) -> MixturePrior:
     scale = jnp.sqrt(share @ (x - centre) ** 2) + jnp.finfo(x.dtype).tiny
     y, even = (x - centre) / scale, jnp.arange(x.shape[0]) % 2 == 0
     train, test = jnp.where(even, weights, 0), jnp.where(even, 0, weights)
-    one, several = (em.fit(key, y, train, k, jnp.inf, False, slots=slots, iterations=_FIT) for k in (1, slots))
-    better = jnp.sum(test * (several.log_density(y) - one.log_density(y))) > 0
-    mixture: MixturePrior = jax.tree.map(lambda a, b: jnp.where(better, a, b), several, one)
+
+    def fitted(count: Array) -> tuple[MixturePrior, Array]:
+        mixture = em.fit(key, y, train, count, jnp.inf, False, slots=slots, iterations=_FIT)
+        return mixture, jnp.sum(test * mixture.log_density(y))
+
+    both, values = jax.lax.map(fitted, jnp.array([1, slots]))  # a loop, for the compiler's sake
+    mixture: MixturePrior = jax.tree.map(lambda a: a[jnp.argmax(values)], both)
     factors, inverses = mixture.factors * scale[:, None], mixture.inverses / scale
     return mixture._replace(means=mixture.means * scale + centre, factors=factors, inverses=inverses)
 

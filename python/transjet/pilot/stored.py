@@ -11,10 +11,13 @@ import numpy as np
 from transjet.errors import CheckpointError
 from transjet.paths import MixturePrior
 from transjet.pilot.base import Base
+from transjet.pilot.chart import FEATURES, Chart
 
-_PRIOR, _FIGURES = "prior.", "figures."  # before names of what is in these
+_CHART, _PRIOR, _FIGURES = "chart.", "prior.", "figures."  # before names of what is in these
 _SHAPES = {
-    "shift": "d", "factor": "dd", "log_z": "", "ess": "", "evaluations": "", "points": "nd",
+    "chart.shifts": "ld", "chart.factors": "ldd", "chart.means": "lfd", "chart.log_scales": "lfd",
+    "chart.ranges": "l2", "chart.tails": "l4",
+    "log_z": "", "ess": "", "evaluations": "", "points": "nd",
     "prior.log_weights": "k", "prior.means": "kd", "prior.factors": "kdd", "prior.inverses": "kdd", "prior.dof": "",
 }  # fmt: skip
 
@@ -26,10 +29,11 @@ def to_arrays(base: Base) -> dict[str, np.ndarray]:
         base: as a pilot found it.
 
     Returns:
-        Arrays of numbers by name; the parts of the prior and the figures have names with a dot.
+        Arrays of numbers by name; the parts of the chart and of the prior and the figures have names with a dot.
     """
     parts = base._asdict()
-    prior, figures = parts.pop("prior"), parts.pop("figures")
+    chart, prior, figures = (parts.pop(name) for name in ("chart", "prior", "figures"))
+    parts |= {_CHART + name: value for name, value in chart._asdict().items()}
     parts |= {_PRIOR + name: value for name, value in prior._asdict().items()}
     parts |= {_FIGURES + name: value for name, value in figures.items()}
     return {name: np.asarray(value) for name, value in parts.items()}
@@ -52,11 +56,12 @@ def from_arrays(arrays: Mapping[str, np.ndarray], dim: int) -> Base:
     prior = MixturePrior(*(jnp.asarray(arrays[_PRIOR + name]) for name in MixturePrior._fields))
     figures = {name.removeprefix(_FIGURES): a.item() for name, a in arrays.items() if name.startswith(_FIGURES)}
     log_z, ess, evaluations = (arrays[name].item() for name in ("log_z", "ess", "evaluations"))
-    return Base(arrays["shift"], arrays["factor"], prior, log_z, ess, figures, evaluations, arrays["points"])
+    chart = Chart(*(arrays[_CHART + name] for name in Chart._fields))
+    return Base(chart, prior, log_z, ess, figures, evaluations, arrays["points"])
 
 
 def _check(arrays: Mapping[str, np.ndarray], dim: int) -> None:
-    sizes = {"d": dim}
+    sizes = {"d": dim, "f": FEATURES, "2": 2, "4": 4}
     for name, letters in _SHAPES.items():
         array = arrays.get(name)
         if array is None or array.dtype.kind not in "fi" or array.ndim != len(letters):
