@@ -9,6 +9,8 @@ import pytest
 
 from transjet import RunConfig, Sampler, from_log_density, recipe
 from transjet.errors import ConfigError
+from transjet.pilot import Chart
+from transjet.pilot.chart import FEATURES
 from transjet.train import total
 
 MEAN, STD, LOG_Z = np.array([5.0, -2.0]), np.array([0.3, 4.0]), 2.5
@@ -83,6 +85,23 @@ def test_a_given_base_is_taken(trained, monkeypatch):
     monkeypatch.setattr("transjet.sampler_base.build_base", None)
     again = Sampler(sampler.target, sampler.config, sampler.base)
     np.testing.assert_array_equal(again.sample(result.state, jax.random.key(1)).x, samples.x)
+
+
+def test_coordinates_of_a_base_may_be_bent(trained):
+    sampler, _, _ = trained
+    straight, bend = sampler.base.chart, np.zeros((1, FEATURES, 2))
+    bend[:, 1:3, 1] = 0.3, -0.2
+    ranges, tails = np.array([[-3.0, 3.0]]), np.array([[0.1, 1.1, 0.0, 0.2]])
+    both = straight, Chart(np.zeros((1, 2)), np.eye(2)[None], bend, -bend, ranges, tails)
+    chart = Chart(*(np.concatenate(arrays) for arrays in zip(*both, strict=True)))
+    bent = Sampler(sampler.target, sampler.config, sampler.base._replace(chart=chart))
+    state = bent.init(jax.random.key(0))
+    samples = bent.sample(state, jax.random.key(1))
+    log_rho = jax.vmap(log_density)(samples.x)
+    np.testing.assert_allclose(samples.log_weights + samples.log_q, log_rho, rtol=1e-4, atol=2e-3)
+    np.testing.assert_allclose(bent.log_density(state, samples.x), samples.log_q, atol=5e-3)
+    assert np.std(np.asarray(chart.inward_with_log_det(samples.x)[1])) > 0.1
+    assert abs(bent.summarize(samples).log_z.value - LOG_Z) < 0.2
 
 
 @pytest.mark.parametrize(

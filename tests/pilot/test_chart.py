@@ -116,8 +116,9 @@ def test_padding_changes_nothing(name: str, x64: None) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-def test_bends_are_layers_with_a_mean_or_a_scale_that_changes() -> None:
-    chart = bent_chart()
+def test_bends_are_layers_with_a_mean_a_scale_or_a_tail_of_their_own() -> None:
+    straight = np.tile(STRAIGHT, (len(bent_chart().tails), 1))
+    chart = bent_chart()._replace(tails=straight)
     assert [c.bends for c in CHARTS.values()] == [0, 3, 3]
     without = np.zeros_like(chart.means)
     one_mean, one_scale = without.copy(), without.copy()
@@ -125,6 +126,10 @@ def test_bends_are_layers_with_a_mean_or_a_scale_that_changes() -> None:
     assert chart._replace(means=without, log_scales=without).bends == 0
     assert chart._replace(means=one_mean, log_scales=without).bends == 1
     assert chart._replace(means=one_mean, log_scales=one_scale).bends == 2
+    one_tail = straight.copy()
+    one_tail[1, 3] = 1e-3
+    assert chart._replace(means=one_mean, log_scales=one_scale, tails=one_tail).bends == 3
+    assert chart._replace(means=without, log_scales=without, tails=one_tail).bends == 1
 
 
 def test_a_chart_is_an_argument_of_a_compiled_function() -> None:

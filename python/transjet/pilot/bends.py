@@ -77,7 +77,10 @@ def bent(x: np.ndarray, most: int, seed: int = 0) -> tuple[Chart, np.ndarray]:
     frame, y = _scatter(x), x
     while len(layers) < most and x.shape[1] > 1:
         white = np.linalg.solve(frame.factor, (y - frame.shift).T).T
-        found = _layer(white, frame.factor, rng)
+        try:
+            found = _layer(white, frame.factor, rng)
+        except np.linalg.LinAlgError:  # points that coincide, or some that are absurdly far away
+            found = None
         if found is None:
             break
         y = _straight(white @ found.axes, found)[0]
@@ -114,7 +117,7 @@ def _layer(white: np.ndarray, factor: np.ndarray, rng: np.random.Generator) -> _
     look = train[:_SCREENED]
     values = [_fit(look, _completed(v), features_used=_QUADRATIC, rounds=1).value for v in directions]
     chosen: list[int] = []
-    for i in np.argsort(values)[::-1]:
+    for i in np.argsort(np.nan_to_num(values, nan=-np.inf))[::-1]:
         if len(chosen) < _TURNED and all(abs(directions[i] @ directions[j]) < _SAME for j in chosen):
             chosen.append(int(i))
     quadratic = [_fit(train, _completed(directions[i]), features_used=_QUADRATIC) for i in chosen]
@@ -159,11 +162,11 @@ def _directions(white: np.ndarray, factor: np.ndarray, rng: np.random.Generator)
     along = square @ white
     unit = [*factor, along]
     q = white * np.minimum(1, 3 * np.sqrt(d) / np.sqrt(square + _FLOOR))[:, None]  # single points would rule otherwise
-    weights = [q @ along / np.linalg.norm(along), np.sum(q**2, axis=1), *(q @ rng.standard_normal((d, 3))).T]
+    weights = [q @ along / (np.linalg.norm(along) + _FLOOR), np.sum(q**2, axis=1), *(q @ rng.standard_normal((d, 3))).T]
     for weight in weights:
         values, vectors = np.linalg.eigh((q * weight[:, None]).T @ q / n)
         unit += list(vectors[:, np.argsort(-np.abs(values - np.median(values)))[:8]].T)
-    return [v / np.linalg.norm(v) for v in unit]
+    return [v / np.linalg.norm(v) for v in unit if v.any()]
 
 
 def _completed(v: np.ndarray) -> np.ndarray:
@@ -303,7 +306,7 @@ def _slopes(t: np.ndarray, extent: np.ndarray) -> np.ndarray:
 
 def _turned(axes: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """Axes (d, d) after the smallest rotation that takes the first to a direction."""
-    old, new = axes[:, 0], direction / np.linalg.norm(direction)
+    old, new = (v / np.linalg.norm(v) for v in (axes[:, 0], direction))
     cosine = float(old @ new)
     across = new - cosine * old
     sine = float(np.linalg.norm(across))

@@ -96,12 +96,17 @@ class Chart(NamedTuple):
     @property
     def bends(self) -> int:
         """Layers that are bent."""
-        return int(np.sum([m.any() or s.any() for m, s in zip(self.means, self.log_scales, strict=True)]))
+        return int(np.sum(self._is_bent()))
+
+    def _is_bent(self) -> np.ndarray:
+        stretched = np.any(np.asarray(self.tails) != STRAIGHT, axis=1)
+        is_bent: np.ndarray = stretched | np.any(self.means, axis=(1, 2)) | np.any(self.log_scales, axis=(1, 2))
+        return is_bent
 
     def then(self, frame: Frame) -> Chart:
         """Affine coordinates of these coordinates: w = s + L w'."""
         shift, factor = self.shifts[-1], self.factors[-1]
-        if self.means[-1].any() or self.log_scales[-1].any():
+        if self._is_bent()[-1]:
             more = Chart.affine(frame)
             return Chart(*(np.concatenate(pair) for pair in zip(self, more, strict=True)))
         shifts = np.concatenate([self.shifts[:-1], (shift + factor @ frame.shift)[None]])
@@ -127,11 +132,14 @@ class Chart(NamedTuple):
             t, slope = stretched(w[..., 0], params.tails, jnp)
             mean, log_scale = _bent(params, t)
             p = mean + jnp.exp(log_scale) * jnp.concatenate([t[..., None], w[..., 1:]], axis=-1)
-            return (p @ params.factors.T + params.shifts, log_det + jnp.sum(log_scale, axis=-1) + jnp.log(slope)), None
+            return (
+                _times(p, params.factors.T) + params.shifts,
+                log_det + jnp.sum(log_scale, axis=-1) + jnp.log(slope),
+            ), None
 
         layers, constant = self.astype(w.dtype), self._constant(w.dtype)
         if len(layers.shifts) == 1 and isinstance(self.means, np.ndarray) and not self.bends:
-            return w @ layers.factors[0].T + layers.shifts[0], jnp.broadcast_to(constant, w.shape[:-1])
+            return _times(w, layers.factors[0].T) + layers.shifts[0], jnp.broadcast_to(constant, w.shape[:-1])
         start = w, jnp.broadcast_to(constant, w.shape[:-1])
         return jax.lax.scan(layer, start, layers, reverse=True)[0]
 
@@ -210,4 +218,9 @@ def unstretched(t: Any, tails: Any, xp: Any = np) -> Any:
 def _bent(params: Chart, t: Array) -> tuple[Array, Array]:
     """m and s at t (...,), (..., d)."""
     values = features(t, params.ranges, jnp)
-    return values @ params.means, jnp.clip(values @ params.log_scales, -LOG_SCALE, LOG_SCALE)
+    return _times(values, params.means), jnp.clip(_times(values, params.log_scales), -LOG_SCALE, LOG_SCALE)
+
+
+def _times(a: Array, b: Array) -> Array:
+    """A product in full precision on any device: the way back is a solve, and must agree."""
+    return jnp.matmul(a, b, precision="highest")

@@ -146,7 +146,7 @@ def _metric(key: Array, x: Array, weights: Array, slots: int) -> MixturePrior:
         return mixture, jnp.sum(test * mixture.log_density(y))
 
     both, values = jax.lax.map(fitted, jnp.array([1, slots]))  # a loop, for the compiler's sake
-    mixture: MixturePrior = jax.tree.map(lambda a: a[jnp.argmax(values)], both)
+    mixture: MixturePrior = jax.tree.map(lambda a: a[jnp.argmax(jnp.nan_to_num(values, nan=-jnp.inf))], both)
     factors, inverses = mixture.factors * scale[:, None], mixture.inverses / scale
     return mixture._replace(means=mixture.means * scale + centre, factors=factors, inverses=inverses)
 
