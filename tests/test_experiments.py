@@ -5,7 +5,7 @@ import types
 import numpy as np
 import pytest
 from experiments import EXPERIMENTS, budget, flow, page
-from experiments.base import Arm, sampler_of
+from experiments.base import Arm, config_of, sampler_of, target_of
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -13,7 +13,9 @@ def test_every_arm_builds_its_sampler(name):
     arms = EXPERIMENTS[name].arms
     assert len({arm.label for arm in arms}) == len(arms)
     for arm in arms:
-        sampler = sampler_of(arm)
+        config = config_of(arm, target_of(arm))
+        sampler = sampler_of(arm, quick=config.base.kind == "pilot")  # whose pilot would run at once
+        assert len(sampler.config.plan) == len(config.plan)
         assert len(arm.shares) in (0, len(sampler.config.plan))
         assert (arm.seconds is None) == (name == "headline")
 

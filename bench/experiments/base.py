@@ -74,6 +74,7 @@ def config_of(arm, target, quick=False):
     if not quick:
         return config
     few = _QUICK | {"plan": [{"iterations": 2, "points": 64, "particles": 0} for _ in config.plan]}
+    few["base"] = {"kind": "gaussian"}  # a pilot takes as long as it takes
     if config.method != "pde":
         few["path"] = {"iterations": 2, "batch": 16, "steps": 4}
     return RunConfig.from_dict(few, config)

@@ -120,11 +120,11 @@ def with_pilot(target: Target) -> RunConfig:
 def recipe(target: Target) -> RunConfig:
     """The default configuration for a target.
 
-    Up to 100 dimensions the flow starts from a pilot, `with_pilot`, but for some targets of the zoo, most of which are
-    known to do better from a Gaussian. These, and targets of more dimensions, have the rule of `general`: in few dimensions
-    collocation points are uniform in the target's box at first, and then half of them lie along the flow's own
-    trajectories. Above that, or without a box, they are a mixture of a Gaussian cloud, whose share falls to zero, and
-    the flow's trajectories.
+    Up to 100 dimensions the flow starts from a pilot, `with_pilot`, but for some targets of the zoo, most of which
+    are known to do better from a Gaussian. These, and targets of more dimensions, have the rule of `general`: in
+    few dimensions collocation points are uniform in the target's box at first, and then half of them lie along the
+    flow's own trajectories. Above that, or without a box, they are a mixture of a Gaussian cloud, whose share falls
+    to zero, and the flow's trajectories.
 
     Args:
         target: any target.
