@@ -94,10 +94,11 @@ DIMENSION = Experiment(
 
 UNTUNED = Experiment(
     "untuned",
-    "The general recipe on targets that nobody tuned it for",
-    "What a user gets, without any option, on targets of the zoo that have no recipe of their own.",
+    "The default recipe on targets that nobody tuned it for",
+    "What a user gets, without any option, on targets of the zoo that have no recipe of their own: a flow from a "
+    "pilot, but for `many-well-5-2`, which starts from a Gaussian.",
     tuple(
-        Arm(name, name, {}, 60)
+        Arm(name, name, {}, 90)
         for name in (
             "rings", "banana", "many-well-5-2", "many-well-32", "eight-schools", "seeds", "gmm40-50", "student10-50",
         )
