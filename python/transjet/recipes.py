@@ -14,7 +14,7 @@ _LOW_DIMENSION = 8  # up to here uniform points in a box cover the region of int
 _FROM_GAUSSIAN: dict[str, dict[str, object]] = {
     "double-well": {},
     "gmm-grid": {"plan": [{"iterations": 100}]},
-    "lj13": {},  # its singularities take a pilot more minutes than anyone has waited
+    "lj13": {},  # a pilot was not done after 300 s
     "gmm40-2": {
         "precision_ratio": 625.0,
         "average": 0.9,
