@@ -132,7 +132,9 @@ GOOD = {
     ("change", "name", "level"),
     [
         ({"pareto_k": 0.6}, "heavy tails", "caution"),
-        ({"pareto_k": 0.71}, "heavy tails", "do not trust"),
+        ({"pareto_k": 0.75}, "heavy tails", "caution"),
+        ({"pareto_k": 0.75, "largest_weight": 0.02}, "heavy tails", "do not trust"),
+        ({"pareto_k": 1.5}, "heavy tails", "do not trust"),
         ({"ess_reverse": 0.3}, "heavy tails", "caution"),
         ({"thin_samples": 0.3}, "heavy tails", "do not trust"),
         ({"ess": 0.1}, "degenerate weights", "caution"),
@@ -147,7 +149,7 @@ GOOD = {
         ({"annealed_log_z": 0.5}, "missed mode", "do not trust"),
         ({"thin_chains": 0.1, "missed_mass": 0.3, "missed_mass_std_error": 0.2}, "thin regions", "caution"),
         ({"thin_chains": 0.008, "missed_mass": 0.15, "missed_mass_std_error": 0.09}, "thin regions", "caution"),
-        ({"thin_chains": 0.05}, "thin regions", "caution"),
+        ({"thin_chains": 0.05, "missed_mass": 0.004, "missed_mass_std_error": 0.003}, "thin regions", "caution"),
         ({"log_z_bridge": -0.2}, "sides disagree", "caution"),
         ({"eubo": 11.0}, "sides disagree", "do not trust"),
         ({"residual_on_flow": 5.0}, "residual along the flow", "caution"),
@@ -173,7 +175,14 @@ def test_the_tail_of_even_weights_says_nothing():
     n = 10_000
     even = GOOD | {"n": n, "pareto_k": 1.1, "ess": 0.9999}
     assert decide(even | {"largest_weight": 1.4 / n}).level == "trust"
-    assert decide(even | {"largest_weight": 6 / n}).level == "do not trust"
+    assert decide(even | {"largest_weight": 6 / n}).level == "caution"
+    assert decide(even | {"largest_weight": 60 / n}).level == "do not trust"
+
+
+def test_chains_that_got_stuck_where_there_is_next_to_no_mass_say_nothing() -> None:
+    stuck = GOOD | {"thin_chains": 0.6, "missed_mass": 1e-12, "missed_mass_std_error": 1e-12}
+    assert decide(stuck).level == "trust"
+    assert decide(stuck | {"missed_mass_std_error": 0.01}).level == "caution"
 
 
 def test_a_noisy_annealed_log_z_is_no_reason() -> None:

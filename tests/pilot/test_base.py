@@ -15,7 +15,7 @@ from transjet import targets
 from transjet.errors import TargetError
 from transjet.paths import GaussianPrior
 from transjet.pilot import Base, Effort, Frame, build_base
-from transjet.pilot.base import seen_from
+from transjet.pilot.base import _search, seen_from
 
 SMALL = Effort(population=1000, particles=1000, climbers=64, rounds=1, components=8)
 FEW = Effort(population=1000, particles=1000, climbers=0, rounds=3, components=2)
@@ -114,11 +114,12 @@ def test_the_whitened_density_is_that_of_other_coordinates(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "candidates"), [(NAMES[0], 4), (NAMES[1], 5), (FUNNEL, 2)])
 def test_evaluations_are_those_of_all_parts(name: str, candidates: int) -> None:
-    """A population, climbs from three times 21 starts, particles around new peaks, and rounds of draws and moves."""
+    """A population, climbs, first of three times 21, particles around new peaks, and rounds of draws and moves."""
     found, n, moves, effort = base(name), 1000, 10, FEW if name == FUNNEL else SMALL
     population = n * (1 + int(found.figures["temperatures"]) * (moves + 2))
     peaks = int(found.figures.get("modes_added", 0))
-    search = 3 * (effort.climbers // 3) * (effort.climb + 1) + peaks * 64 * (20 + 1)
+    climbers = 3 * (effort.climbers // 3) + int(found.figures.get("search_waves", 0)) * 2 * effort.climbers
+    search = climbers * (effort.climb + 1) + peaks * 64 * (20 + 1)
     later = sum(figure.startswith("ess_round_") for figure in found.figures) - 1
     rounds = n * (candidates * 3 + moves + 1) + n * later * (3 + moves + 1)
     assert found.evaluations == population + search + rounds
@@ -171,6 +172,31 @@ def test_climbers_find_a_mode_that_the_population_loses() -> None:
     assert lost.log_z == pytest.approx(np.log(1 - SHARE), abs=0.1)
     assert small_share(found) == pytest.approx(SHARE, abs=0.1)
     assert abs(found.log_z) < 5 * np.sqrt((1 / found.ess - 1) / 1000)
+
+
+def test_peaks_lead_to_others() -> None:
+    """20 modes in 10 dimensions, of which the first climbers find a few: starts between and beyond these find more."""
+    target = targets.get("random:mixture-10:605847")
+    prior, key = GaussianPrior(10, target.prior_std), jax.random.key(4)
+    x = target.sample(jax.random.key(3), 500)
+    starts = prior.sample(key, 1500)
+    once, often = (_search(target.log_density, key, x, starts, prior, Effort(waves=n)) for n in (0, 4))
+
+    def found(search: Any) -> int:
+        away = np.linalg.norm(np.asarray(search.peaks.means)[:, None] - target.modes, axis=2)
+        return len(np.unique(np.argmin(away, axis=1)[away.min(axis=1) < 0.1 * target.prior_std]))
+
+    assert once.waves == 0 and often.waves >= 2
+    assert found(often) >= found(once) + 4
+
+
+def test_a_population_is_better_than_a_mixture_of_which_no_draw_counts() -> None:
+    """Twenty double wells have a million modes."""
+    effort = replace(SMALL, climbers=0, rounds=0, components=2)
+    found = build_base(lambda x: -jnp.sum((x**2 - 4) ** 2), GaussianPrior(20, 2.0), jax.random.key(0), effort)
+    assert len(found.prior.means) == 1 and found.ess * effort.particles <= 20
+    assert found.log_z == found.figures["log_z_population"]
+    assert np.abs(np.abs(found.chart.outward(jnp.asarray(found.points, jnp.float32))).mean() - 2) < 0.1
 
 
 def test_a_mixture_seen_from_other_coordinates_has_the_same_mass_everywhere() -> None:

@@ -10,17 +10,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+_LEAST_GAP = 0.05  # of 1 - k: the k of a few hundred weights has an error of about 0.1
 TRUST, CAUTION, DISTRUST = LEVELS = ("trust", "caution", "do not trust")
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Where evidence turns into a reason. These are judgement: they have not been calibrated on runs of known truth.
+    """Where evidence turns into a reason: judgement, corrected on random targets of known truth (docs/verdict.md).
 
     Of a pair the first number is for "caution", the second one for "do not trust".
 
     Attributes:
         pareto_k: above it the tail is heavy; 0.7 is where means stop to converge usefully (arXiv 1507.02646).
+        beyond: share of the integral that a tail of this k still has beyond the largest weight, on average, below which
+            even a k above 0.7 is a reason for caution only.
         even: largest weight, in units of the mean weight, up to which the tail says nothing: such weights are all about
             alike, and a k of their differences above 0.7 is no sign of a moment that does not exist.
         ess: below it weights are degenerate.
@@ -30,6 +33,7 @@ class Thresholds:
             with a larger error it is a reason for caution.
         peak_mass: the same of what a search for modes found, by Laplace's approximation.
         thin_chains: share of chains that may end where the flow is thin before a word is said about it.
+        negligible: mass there, with three standard errors, below which nothing is said: such chains are just stuck.
         thin_samples: share of moved samples that may.
         annealed_log_z: excess of annealed importance sampling's log Z over that of the samples, and above four
             standard errors.
@@ -41,6 +45,7 @@ class Thresholds:
     """
 
     pareto_k: tuple[float, float] = (0.5, 0.7)
+    beyond: float = 0.05
     even: float = 5.0
     ess: tuple[float, float] = (0.2, 0.02)
     effective: tuple[float, float] = (400.0, 30.0)
@@ -48,6 +53,7 @@ class Thresholds:
     missed_mass: tuple[float, float] = (0.005, 0.02)
     peak_mass: tuple[float, float] = (0.01, 0.05)
     thin_chains: float = 0.02
+    negligible: float = 1e-3
     thin_samples: tuple[float, float] = (0.02, 0.2)
     annealed_log_z: tuple[float, float] = (0.1, 0.3)
     annealed_effective: float = 30.0
@@ -173,8 +179,14 @@ def _below(name: str, value: float, limits: tuple[float, float], evidence: str) 
 def _tails(f: _Figures, limits: Thresholds) -> Reason | None:
     if f.largest_weight * f.n <= limits.even:
         return None
-    text = f"Pareto k {f.pareto_k:.2f} of the largest weights; the largest has {f.largest_weight:.2g} of all weight"
-    return _reason("heavy tails", f.pareto_k, limits.pareto_k, text)
+    # Of a Pareto tail, what lies beyond its 1/n quantile w has the integral w / (1 - k) / n; k itself is uncertain.
+    beyond = f.largest_weight / max(1 - f.pareto_k, _LEAST_GAP)
+    text = (
+        f"Pareto k {f.pareto_k:.2f} of the largest weights; the largest has {f.largest_weight:.2g} of all weight, "
+        f"and such a tail has {beyond:.2g} of the integral beyond it"
+    )
+    reason = _reason("heavy tails", f.pareto_k, limits.pareto_k, text)
+    return reason._replace(level=CAUTION) if reason and beyond <= limits.beyond else reason
 
 
 def _other_side(f: _Figures, limits: Thresholds) -> Reason | None:
@@ -232,6 +244,8 @@ def _short(f: _Figures, limits: Thresholds) -> Reason | None:
 def _thin_chains(f: _Figures, limits: Thresholds) -> Reason | None:
     # Few chains are uncertain about the mass, but their estimate has no bias: even one may have met a lost mode.
     if not (f.thin_chains > limits.thin_chains or f.missed_mass > limits.missed_mass[1]):
+        return None
+    if f.missed_mass + 3 * f.missed_mass_std_error < limits.negligible:
         return None
     text = (
         f"{f.thin_chains:.2g} of {f.chains:.0f} chains from the prior ended where the flow hardly goes; the mass "

@@ -32,6 +32,7 @@ _ENOUGH = 0.9  # ESS from which on a round is the last
 _PATIENCE = 3  # rounds without a better one
 _BEND = 2  # rounds in which bends are looked for again: particles of a better mixture may show them
 _STRAIGHT = 3  # rounds of a mixture in affine coordinates, which hardly gains any more then
+_WIDEST = 4.0  # of priors from which modes are looked for again
 _EFFECTIVE, _HOPELESS = 20.0, 1e4  # draws that count, and below that what is taken off a score
 _MASS = 20.0  # how much more a loss of log Z counts than one of log ESS: a flow mends weights, but finds no mode
 
@@ -50,6 +51,8 @@ class Effort:
         climbers: starts of the search for modes, a third each from the population's trail, from the prior and from
             where the population started; 0: no search.
         climb: iterations of that search.
+        waves: most further searches, with twice as many climbers each, where there is more than one peak, and while
+            the one before has found more.
         bends: most bent layers of the flow's coordinates; 0: they are affine.
     """
 
@@ -61,6 +64,7 @@ class Effort:
     widen: float = 2.0
     climbers: int = 1536
     climb: int = 60
+    waves: int = 8
     bends: int = 8
 
     def proposals(self, dim: int) -> int:
@@ -125,8 +129,9 @@ def build_base(log_density: LogDensity, prior: GaussianPrior, key: Array, effort
         key_prior, key_wide, key_search = jax.random.split(keys[1], 3)
         trail = population.trail[:: max(1, len(population.trail) // third)]
         drawn = trail[:third], prior.sample(key_prior, third), wide.sample(key_wide, third)
-        search = _search(log_density, key_search, x, jnp.concatenate(drawn), effort)
-        x, spent, figures["modes_added"] = jnp.concatenate([x, search.found]), spent + search.evaluations, search.added
+        search = _search(log_density, key_search, x, jnp.concatenate(drawn), prior, effort)
+        x, spent = jnp.concatenate([x, search.found]), spent + search.evaluations
+        figures |= {"modes_added": search.added, "search_waves": search.waves}
         peaks = search.peaks
     frame = Frame.of(np.asarray(x, float))
     y, even = _for_fits(np.asarray(frame.inward(x)), effort)
@@ -139,8 +144,18 @@ def build_base(log_density: LogDensity, prior: GaussianPrior, key: Array, effort
     if chart.bends:
         candidates.append(_Candidate(chart, em.selected(keys[2], *_for_fits(w, effort), slots=effort.components)))
     best, rounds, evaluations = _improved(log_density, keys[3], candidates, effort)
+    if not effort.particles * best.ess > _EFFECTIVE:  # no mixture is near: particles that were tempered know more
+        best = _of_population(best, population.x, population.log_z)
     figures |= {f"ess_round_{i}": value for i, value in enumerate(rounds)}
     return _recentred(best, figures, spent + evaluations)
+
+
+def _of_population(best: _Round, x: Array, log_z: float) -> _Round:
+    """One Gaussian with the moments of the population, in place of a mixture of which hardly a draw counts."""
+    frame, d, dtype = Frame.of(np.asarray(x, float)), x.shape[1], x.dtype
+    zero, eye = jnp.zeros((1, d), dtype), jnp.eye(d, dtype=dtype)[None]
+    mixture = MixturePrior(zero[:, 0], zero, eye, eye, jnp.asarray(math.inf, dtype))
+    return best._replace(chart=Chart.affine(frame), mixture=mixture, log_z=log_z, w=frame.inward(x), x=x)
 
 
 def _for_fits(x: np.ndarray, effort: Effort) -> tuple[Array, Array]:
@@ -284,27 +299,44 @@ class _Search(NamedTuple):
     found: Array
     peaks: MixturePrior | None
     added: int
+    waves: int
     evaluations: int
 
 
-def _search(log_density: LogDensity, key: Array, x: Array, starts: Array, effort: Effort) -> _Search:
-    """Climb from all starts, and put particles around peaks where it has few."""
+def _search(
+    log_density: LogDensity, key: Array, x: Array, starts: Array, prior: GaussianPrior, effort: Effort
+) -> _Search:
+    """Climb from all starts, and put particles around peaks where there are few; climb again while there are such."""
     d, dtype = x.shape[1], x.dtype
     frame = Frame.of(np.asarray(x, float))
-    white = frame.whitened(log_density)
-    starts = frame.inward(starts)
-    peaks = climb(white, starts, effort.climb)
-    spent = len(starts) * (effort.climb + 1)
-    different = distinct(peaks, 2 * effort.components)
-    if not len(different):
-        return _Search(x[:0], None, 0, spent)
-    y = np.asarray(frame.inward(x), float)
+    white, y = frame.whitened(log_density), np.asarray(frame.inward(x), float)
+    peaks, spent, before = climb(white, frame.inward(starts), effort.climb), len(starts) * (effort.climb + 1), 0
+    for wave in range(effort.waves + 1):
+        different = distinct(peaks, 2 * effort.components)
+        if not len(different):
+            return _Search(x[:0], None, 0, wave, spent)
+        if len(different) <= max(1, before) or wave == effort.waves:
+            break
+        before = len(different)
+        known = jax.tree.map(lambda a, rows=different: a[rows], peaks)
+        more = _more_starts(jax.random.fold_in(key, wave), known.x, frame, prior, afforded(2 * effort.climbers, d))
+        peaks = jax.tree.map(lambda *a: jnp.concatenate(a), known, climb(white, more, effort.climb))
+        spent += len(more) * (effort.climb + 1)
     new = [i for i in different if _is_thin(y, peaks, i)]
     whole = seen_from(_inverse(frame), _around(peaks, different[: effort.components]))
     if not new:
-        return _Search(x[:0], whole, 0, spent)
+        return _Search(x[:0], whole, 0, wave, spent)
     end, moves = _thermalised(jax.vmap(jax.value_and_grad(white)), key, _around(peaks, new), max(64, 4 * (d + 1)))
-    return _Search(jnp.asarray(frame.outward(end), dtype), whole, len(new), spent + moves)
+    return _Search(jnp.asarray(frame.outward(end), dtype), whole, len(new), wave, spent + moves)
+
+
+def _more_starts(key: Array, peaks: Array, frame: Frame, prior: GaussianPrior, count: int) -> Array:
+    """A third from priors of many widths, others where known peaks lead: a + u (b - c), u about 1, of three of them."""
+    keys, third = jax.random.split(key, 4), count // 3
+    width = jnp.exp(jax.random.uniform(keys[0], (third, 1), peaks.dtype) * math.log(_WIDEST))
+    wide = frame.inward(prior.sample(keys[1], third, peaks.dtype) * width)
+    a, b, c = peaks[jax.random.randint(keys[2], (3, count - third), 0, len(peaks))]
+    return jnp.concatenate([wide, a + (b - c) * jax.random.uniform(keys[3], (len(a), 1), peaks.dtype, 0.5, 1.5)])
 
 
 def _inverse(frame: Frame) -> Frame:

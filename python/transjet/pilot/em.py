@@ -16,6 +16,8 @@ Array = jax.Array
 _FLOOR = 1e-6  # added to covariances, in units of the points' own scale
 _POINTS = 2.0  # a component keeps at least this many effective points per coordinate, or is given up
 _TIED_POINTS = 8.0  # the same in all, where the covariance is that of all components together
+_CONVERGED = 1e-3  # nats per point that an iteration gains when it is the last
+_SMALL, _LARGE_DIM = 8, 30  # components that have a program of their own in more coordinates: compiling costs less then
 
 
 @partial(jax.jit, static_argnames=("slots", "iterations"))
@@ -32,7 +34,7 @@ def fit(
         dof: degrees of freedom of all components; inf: Gaussians.
         tied: whether all components have one covariance, for many coordinates and few points.
         slots: components that arrays have room for, at least `count`.
-        iterations: of expectation-maximisation.
+        iterations: of expectation-maximisation, at most; fewer where the likelihood no longer rises.
 
     Returns:
         The mixture, with `slots` components of which some have no weight.
@@ -79,14 +81,21 @@ def _spread(key: Array, x: Array, share: Array, slots: int) -> Array:
 def _improved(x: Array, share: Array, mixture: MixturePrior, tied: Any, iterations: int) -> MixturePrior:
     d = x.shape[1]
 
-    def iterate(mixture: MixturePrior, _: None) -> tuple[MixturePrior, None]:
+    def rising(carry: tuple[MixturePrior, Array, Array, Array]) -> Array:
+        _, before, now, index = carry
+        return (index < iterations) & ~(jnp.abs(now - before) < _CONVERGED)  # it falls where a component is given up
+
+    def iterate(carry: tuple[MixturePrior, Array, Array, Array]) -> tuple[MixturePrior, Array, Array, Array]:
+        mixture, _, before, index = carry
         log_joint, square = mixture.components(x)
-        members = jax.nn.softmax(log_joint, axis=1) * share[:, None]
+        density = jax.scipy.special.logsumexp(log_joint, axis=1)
+        members = jnp.exp(log_joint - density[:, None]) * share[:, None]
         dof = mixture.dof
         pull = jnp.where(jnp.isfinite(dof), (dof + d) / (jnp.where(jnp.isfinite(dof), dof, 1) + square), 1)
-        return _maximised(x, share, members, pull, dof, tied), None
+        return _maximised(x, share, members, pull, dof, tied), before, jnp.sum(share * density), index + 1
 
-    return jax.lax.scan(iterate, mixture, None, length=iterations)[0]
+    nothing = jnp.asarray(jnp.inf, x.dtype)
+    return jax.lax.while_loop(rising, iterate, (mixture, -nothing, nothing, jnp.asarray(0)))[0]
 
 
 def _maximised(x: Array, share: Array, members: Array, pull: Array, dof: Array, tied: Any) -> MixturePrior:
@@ -133,25 +142,44 @@ def selected(
     """
     half = np.random.default_rng(0).permutation(len(x)) % 2 == 0
     train, test = jnp.where(half, weights, 0), jnp.where(half, 0, weights)  # of all points: one program serves all fits
-    best, found, found_tied = -math.inf, fit(key, x, weights, 1, dof, False, slots=slots), False
+    best, found, found_tied = -math.inf, None, False
+    small = _SMALL if x.shape[1] > _LARGE_DIM else slots
 
     def better(mixture: MixturePrior, tied: bool) -> float:
         nonlocal best, found, found_tied
         value = held_out(mixture, x, test)
-        if value > best:
+        if value > best + _CONVERGED or found is None:  # no more components for what an iteration more might gain
             best, found, found_tied = value, mixture, tied
         return value
 
-    few, many = 1, slots
+    few, many, alone = 1, slots, -math.inf
     if start is not None:
         number = int(jnp.sum(jnp.isfinite(start.log_weights)))
         few, many = max(1, number // 2), min(slots, 2 * number)
     for tied in (False, True):
-        k, misses, last = max(2, few) if tied else few, 0, -math.inf
+        k, misses, last = max(2, few) if tied else few, 0, alone if tied else -math.inf
         while k <= many and misses < 2:
-            value = better(fit(key, x, train, k, dof, tied, slots=slots), tied)
+            room = min(slots, small) if k <= small else slots
+            value = better(fit(key, x, train, k, dof, tied, slots=room), tied)
+            alone = value if k == 1 else alone  # the same, tied or not
             misses = 0 if value > last else misses + 1
             last, k = max(last, value), 2 * k
         if start is not None:
-            better(refit(start, x, train, tied), tied)
-    return refit(found, x, weights, found_tied)
+            better(refit(_with_room(start, small, slots), x, train, tied), tied)
+    assert found is not None
+    return _with_room(refit(found, x, weights, found_tied), slots, slots)
+
+
+def _with_room(mixture: MixturePrior, small: int, slots: int) -> MixturePrior:
+    """The same mixture in arrays for `small` components if it has no more, or for `slots`."""
+    alive = np.flatnonzero(np.isfinite(np.asarray(mixture.log_weights)))
+    room = small if len(alive) <= small else max(slots, len(alive))
+    order = np.concatenate([alive, np.setdiff1d(np.arange(len(mixture.means)), alive)])[:room]
+    d, more, dtype = mixture.dim, room - len(order), mixture.means.dtype
+    eyes = jnp.broadcast_to(jnp.eye(d, dtype=dtype), (more, d, d))
+    return mixture._replace(
+        log_weights=jnp.concatenate([mixture.log_weights[order], jnp.full(more, -jnp.inf, dtype)]),
+        means=jnp.concatenate([mixture.means[order], jnp.zeros((more, d), dtype)]),
+        factors=jnp.concatenate([mixture.factors[order], eyes]),
+        inverses=jnp.concatenate([mixture.inverses[order], eyes]),
+    )
