@@ -264,8 +264,8 @@ class Sampler:
         if self._has_density:
             array = partial(jax.ShapeDtypeStruct, dtype=dtype)
             spent += count(inquiry.moved, array((n, self.target.dim)), array((n,)), key)
-            params = jax.eval_shape(self._twin.init, key).params
-            spent += count(partial(inquiry.climbed, Frame.plain(self.target.dim, dtype)), key)
+            params, frame = jax.eval_shape(self._twin.init, key).params, Frame.plain(self.target.dim, dtype)
+            spent += count(partial(inquiry.climbed, frame), array((2, self.target.dim)), key)
             spent += count(self._twin._log_density, params, array((inquiry.looked_at(n), self.target.dim)))
         last = int(state.iteration) - 1
         return spent if last < 0 else spent + self.costs.monitored(self.trainer.plan, last)

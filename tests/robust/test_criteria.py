@@ -66,6 +66,17 @@ def test_few_effective_samples_excuse_nothing() -> None:
     assert passed["modes"] is False and passed["moments"] is False
 
 
+@pytest.mark.parametrize(("sigma", "applies"), [(0.3, True), (2.5, False)])
+def test_moments_that_exact_samples_do_not_have_are_not_asked_for(sigma: float, applies: bool) -> None:
+    """Of a lognormal with sigma = 2.5 the standard deviation is beyond what 4,000 samples and their error tell."""
+    mean, std = np.exp(sigma**2 / 2), np.exp(sigma**2 / 2) * np.sqrt(np.expm1(sigma**2))
+    target = Target("tail", 1, _density, mean=np.array([mean]), std=np.array([std]),
+                    sample=lambda key, n: jax.numpy.exp(sigma * jax.random.normal(key, (n, 1))))  # fmt: skip
+    row = judge(Found(np.full((N, 1), 0.5 * mean), None, None, None), target)
+    assert row["passed"]["moments"] is (False if applies else None)
+    assert (row["moments_exact"] >= 0.9) == applies
+
+
 def test_what_does_not_apply_is_none_and_lost_samples_are_left_out() -> None:
     found = _found()._replace(log_weights=None, log_z=None, ess=None)
     found.x[::100] = np.nan

@@ -55,7 +55,7 @@ class Census:
     last: int = 20
     samples: int = 1000
     sample_moves: int = 30
-    climbers: int = 1024
+    climbers: int = 1536
 
     def __post_init__(self) -> None:
         if min(self.chains, self.levels, self.samples) < 2 or min(self.moves, self.last, self.sample_moves) < 1:
@@ -286,15 +286,15 @@ class Inquiry:
         if not self.census.climbers or len(finite) < 2:
             return None
         frame = frame_of(finite, np.dtype(self.dtype))
-        return summits(self.climbed(frame, key), frame)
+        return summits(self.climbed(frame, jnp.asarray(finite, self.dtype), key), frame)
 
     def looked_at(self, n: int) -> int:
         """Points at which the density of a flow with n samples is asked for."""
         return self.census.chains + min(self.census.samples, n) + PEAKS * (self.census.climbers > 0)
 
-    def climbed(self, frame: Frame, key: Array) -> Peaks:
+    def climbed(self, frame: Frame, x: Array, key: Array) -> Peaks:
         """Of `peaks.climbed`."""
-        return climbed(self.log_density, self.prior, frame, key, self.census.climbers)
+        return climbed(self.log_density, self.prior, frame, x, key, self.census.climbers)
 
     def chains(self, key: Array) -> Ends:
         """Of `annealed_chains`."""

@@ -35,15 +35,19 @@ class Summits(NamedTuple):
 
 
 def climbed(
-    log_density: Callable[[Array], Array], prior: GaussianPrior, frame: Frame, key: Array, climbers: int
+    log_density: Callable[[Array], Array], prior: GaussianPrior, frame: Frame, x: Array, key: Array, climbers: int
 ) -> Peaks:
-    """Climbers from the prior, and from one twice as wide, half of them each, in coordinates of a frame."""
-    keys = jax.random.split(key)
-    climbers = afforded(climbers, prior.dim)
-    half = climbers // 2
-    dtype = jnp.asarray(frame.shift).dtype
-    starts = prior.sample(keys[0], half, dtype), prior.widened(2.0).sample(keys[1], climbers - half, dtype)
-    return climb(frame.whitened(log_density), frame.inward(jnp.concatenate(starts)), _ITERATIONS)
+    """Climbers in coordinates of a frame, a third each from the prior, from one twice as wide, and from samples.
+
+    The last ones start between and beyond samples x (m, d) of the flow, at a + u (b - c), u about 1, of three of them:
+    modes that it has may lead to those that it has not.
+    """
+    keys, climbers, dtype = jax.random.split(key, 4), afforded(climbers, prior.dim), jnp.asarray(frame.shift).dtype
+    third = climbers // 3
+    wide = prior.sample(keys[0], third, dtype), prior.widened(2.0).sample(keys[1], third, dtype)
+    a, b, c = x.astype(dtype)[jax.random.randint(keys[2], (3, climbers - 2 * third), 0, len(x))]
+    beyond = a + (b - c) * jax.random.uniform(keys[3], (len(a), 1), dtype, 0.5, 1.5)
+    return climb(frame.whitened(log_density), frame.inward(jnp.concatenate([*wide, beyond])), _ITERATIONS)
 
 
 def frame_of(x: np.ndarray, dtype: np.dtype) -> Frame:

@@ -6,11 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from transjet.metrics import ess, mode_weights, weighted_moments
 from transjet.targets import Target
 
+_SETS = 20
 CRITERIA = ("log_z", "ess", "modes", "moments")
 
 
@@ -27,6 +29,8 @@ class Limits:
         sharp: a counting error above this share of the weight, or a moment's standard error above this share of the
             true standard deviation, says too little: the criterion is not met.
         moments: largest error of a moment, in standard errors.
+        exact: share of sets of exact samples that meet the criterion of moments, below which it does not apply: tails
+            are so heavy then that standard errors of samples say nothing.
     """
 
     log_z: float = 0.1
@@ -36,6 +40,7 @@ class Limits:
     counting: float = 2.0
     sharp: float = 0.25
     moments: float = 4.0
+    exact: float = 0.9
 
 
 class Found(NamedTuple):
@@ -82,6 +87,10 @@ def judge(found: Found, target: Target, limits: Limits | None = None) -> dict[st
     found = _finite(found)
     passed["modes"], of_modes = _modes(found, target, limits)
     passed["moments"], of_moments = _moments(found, target, limits)
+    if passed["moments"] is False and target.sample is not None:
+        of_moments["moments_exact"] = _exact(len(found.x), target, limits)
+        if of_moments["moments_exact"] < limits.exact:
+            passed["moments"] = None
     return figures | of_modes | of_moments | {"passed": passed}
 
 
@@ -107,6 +116,15 @@ def wilson(successes: int, n: int, z: float = 1.959963984540054) -> tuple[float,
     middle = (share + square / 2) / (1 + square)
     half = z / (1 + square) * math.sqrt(share * (1 - share) / n + square / (4 * n))
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _exact(n: int, target: Target, limits: Limits) -> float:
+    """Share of sets of n exact samples that meet the criterion of moments."""
+    met = 0
+    for seed in range(_SETS):
+        x = np.asarray(target.sample(jax.random.key(seed), n), float)  # type: ignore[misc]
+        met += _moments(Found(x, None, None, None), target, limits)[0] is True
+    return met / _SETS
 
 
 def _finite(found: Found) -> Found:
