@@ -55,6 +55,21 @@ def test_the_flows_density_is_that_of_its_samples(trained):
     np.testing.assert_allclose(sampler.log_density(result.state, samples.x), samples.log_q, atol=5e-3)
 
 
+def test_what_a_trial_compiled_is_kept():
+    """Two wide modes, of which a mixture of two has nearly all: `enough` above 1 asks for a trial anyway."""
+    target = from_log_density(
+        lambda x: jnp.logaddexp(-0.5 * jnp.sum((x - 3) ** 2), -0.5 * jnp.sum((x + 3) ** 2)), 2, prior_std=3.0
+    )
+    base = SMALL["base"] | {"trial": 3, "enough": 1.1}
+    sampler = Sampler(target, RunConfig.from_dict(SMALL | {"base": base}, recipe(target)))
+    assert "trial_1" in sampler.base.figures
+    assert ("step", 0) in sampler.trainer._compiled
+    assert sampler.problem.equation is sampler.trainer.equation
+    state, info = sampler.step(sampler.init(jax.random.key(0)))
+    assert np.isfinite(info.loss) and int(state.iteration) == 1
+    assert ("step", 0) not in Sampler(target, sampler.config, sampler.base).trainer._compiled
+
+
 def test_the_score_before_the_first_step_counts(trained):
     """A flow that training makes worse ends as the base that it began with."""
     sampler, result, _ = trained

@@ -24,7 +24,7 @@ from transjet.pilot import Base, Frame
 from transjet.problems import Problem, build_collocation, build_path_trainer, build_problem
 from transjet.problems.points import ALONG_FLOW, box_of, flow_of
 from transjet.recipes import recipe
-from transjet.sampler_base import find_base, outward, whitened
+from transjet.sampler_base import check_arguments, find_base, outward, whitened
 from transjet.sampler_checks import check_key, check_points
 from transjet.targets import Target
 from transjet.train import (
@@ -93,27 +93,20 @@ class Sampler:
     """
 
     def __init__(self, target: Target, config: RunConfig | None = None, base: Base | None = None) -> None:
-        if not isinstance(target, Target):
-            raise ConfigError(
-                f"Sampler: target: expected a Target; got {target!r}; get('name') gives one of the zoo, and "
-                "from_log_density(fn, dim) makes one of a function"
-            )
-        if config is not None and not isinstance(config, RunConfig):
-            raise ConfigError(
-                f"Sampler: config: expected a RunConfig or None; got {config!r}; RunConfig.from_dict makes one"
-            )
+        check_arguments(target, config)
         self.target = target
         self.config = recipe(target) if config is None else config
         self._around = GaussianPrior(target.dim, self.config.prior_std or target.prior_std)
-        self.base = find_base(target, self.config, self._around, self._short_run) if base is None else base
+        trials: list[Sampler] = []
+        self.base = base or find_base(target, self.config, self._around, partial(self._short_run, trials))
         self.prior: Prior = self.base.prior if self.base else self._around
         self._inner = whitened(target, self.base)  # as the flow sees it
         self.pilot: Pilot | None = None
-        by_paths = self.config.method != "pde"
-        self.problem = None if by_paths else build_problem(self.config, self._inner, self.prior)
+        twin = next((trial for trial in trials if trial.prior is self.prior), None)  # has compiled its steps already
+        self.problem: Problem | None = twin.problem if twin else self._problem()
         self.equation = self.problem.equation if self.problem else None
         self._check_sampling()
-        self.trainer: Trainer | PathTrainer = self._trainer(self.problem) if self.problem else self._path_trainer()
+        self.trainer: Trainer | PathTrainer = twin.trainer if twin else self._new_trainer()
         # Compiled once per sampler and shape, not at every call.
         self._draw = jax.jit(self._sampled, static_argnames="n")
         self._density = jax.jit(self._log_density)
@@ -317,8 +310,13 @@ class Sampler:
             self.pilot = pilot_box(self._inner.log_density, self._around, jax.random.key(0))
         return self.pilot.box
 
-    def _path_trainer(self) -> PathTrainer:
-        return build_path_trainer(self.config, self.target, self._around)
+    def _problem(self) -> Problem | None:
+        return build_problem(self.config, self._inner, self.prior) if self.config.method == "pde" else None
+
+    def _new_trainer(self) -> Trainer | PathTrainer:
+        if self.problem is None:
+            return build_path_trainer(self.config, self.target, self._around)
+        return self._trainer(self.problem)
 
     def _flow(self) -> Problem:
         if self.problem is None:
@@ -327,9 +325,10 @@ class Sampler:
             )
         return self.problem
 
-    def _short_run(self, base: Base) -> tuple[float, int]:
-        """The best score of a short training from a base, and evaluations of the target."""
+    def _short_run(self, trials: list[Sampler], base: Base) -> tuple[float, int]:
+        """The best score of a short training from a base, and evaluations of the target; its sampler is a trial."""
         trial, options = Sampler(self.target, self.config, base), self.config.base
+        trials.append(trial)
         steps = min(options.trial, trial.trainer.iterations)
         result = trial.run(trial.init(jax.random.key(options.seed)), iterations=steps)
         return float(result.state.best_score), total(result.evaluations).values

@@ -7,11 +7,29 @@ import jax.numpy as jnp
 import numpy as np
 
 from transjet.config import RunConfig
+from transjet.errors import ConfigError
 from transjet.paths import GaussianPrior
 from transjet.pilot import Base, build_base, tried
 from transjet.pilot.trial import ShortRun
 from transjet.targets import Target
 from transjet.transport import WeightedSamples
+
+
+def check_arguments(target: Target, config: RunConfig | None) -> None:
+    """Refuse what a sampler cannot be made of.
+
+    Raises:
+        ConfigError: it is not a target, or not a configuration.
+    """
+    if not isinstance(target, Target):
+        raise ConfigError(
+            f"Sampler: target: expected a Target; got {target!r}; get('name') gives one of the zoo, and "
+            "from_log_density(fn, dim) makes one of a function"
+        )
+    if config is not None and not isinstance(config, RunConfig):
+        raise ConfigError(
+            f"Sampler: config: expected a RunConfig or None; got {config!r}; RunConfig.from_dict makes one"
+        )
 
 
 def find_base(target: Target, config: RunConfig, around: GaussianPrior, short_run: ShortRun) -> Base | None:

@@ -104,6 +104,7 @@ def test_a_mode_that_no_chain_finds_is_found_by_climbers() -> None:
 
     f = judged(needle).figures
     assert f["peak_mass"] == pytest.approx(0.5, abs=0.05) and f["thin_peaks"] == 1 and f["peaks"] == 2
+    assert f["peak_volumes"] == pytest.approx(2 * math.log(STD / 0.02), abs=0.1)
     assert "missed mode" in names(judged(needle), "do not trust")
     assert judged(one).figures["peak_mass"] == 0.0
 
@@ -141,6 +142,7 @@ GOOD = {
         ({"ess": 0.01}, "degenerate weights", "do not trust"),
         ({"peaks": 3, "thin_peaks": 1, "peak_mass": 0.02}, "missed mode", "caution"),
         ({"peaks": 3, "thin_peaks": 1, "peak_mass": 0.2}, "missed mode", "do not trust"),
+        ({"peaks": 3, "peak_volumes": 9.0}, "unequal modes", "caution"),
         ({"n": 100}, "few samples", "caution"),
         ({"n": 20}, "few samples", "do not trust"),
         ({"lost": 0.01}, "lost samples", "caution"),

@@ -16,6 +16,10 @@ from transjet.pilot import Frame, Peaks, afforded, climb, distinct
 Array = jax.Array
 PEAKS = 64  # peaks that are looked at
 _ITERATIONS = 60
+_LEAST_SHARE, _MOST_SHARE = (
+    0.01,
+    2.0,
+)  # of the mass, of what counts as a mode; above it Laplace's approximation is wrong
 
 
 class Summits(NamedTuple):
@@ -80,9 +84,17 @@ def peak_figures(constant: float, found: Summits, log_q: np.ndarray, thin: float
 
     Returns:
         peaks: their number; thin_peaks: of those that the flow hardly reaches; peak_mass: the mass of these relative to
-        all, by Laplace's approximation, which is exact for Gaussian modes.
+        all, by Laplace's approximation, which is exact for Gaussian modes; peak_volumes: by how many nats the volumes
+        of modes differ that have a hundredth of the mass or more.
     """
     excess = found.log_rho - np.asarray(log_q, np.float64) - constant
     missed = (np.isnan(excess) | (excess > thin))[: found.number]
     mass = float(np.sum(np.exp(np.minimum(found.log_mass[: found.number][missed] - constant, 700))))
-    return {"peaks": float(found.number), "thin_peaks": float(missed.sum()), "peak_mass": mass / (1 + mass)}
+    volume, share = (found.log_mass - found.log_rho)[: found.number], found.log_mass[: found.number] - constant
+    modes = volume[(share > math.log(_LEAST_SHARE)) & (share < math.log(_MOST_SHARE))]
+    return {
+        "peaks": float(found.number),
+        "thin_peaks": float(missed.sum()),
+        "peak_mass": mass / (1 + mass),
+        "peak_volumes": float(np.ptp(modes)) if len(modes) > 1 else 0.0,
+    }

@@ -32,6 +32,8 @@ class Thresholds:
         missed_mass: above it, and above two of its standard errors, the flow misses too much. Above the second limit
             with a larger error it is a reason for caution.
         peak_mass: the same of what a search for modes found, by Laplace's approximation.
+        peak_volumes: nats by which the volumes of found modes may differ; e^7 is about the number of climbers, of which
+            none may start in the basin of a mode that much smaller than the others.
         thin_chains: share of chains that may end where the flow is thin before a word is said about it.
         negligible: mass there, with three standard errors, below which nothing is said: such chains are just stuck.
         thin_samples: share of moved samples that may.
@@ -52,6 +54,7 @@ class Thresholds:
     lost: tuple[float, float] = (0.001, 0.05)
     missed_mass: tuple[float, float] = (0.005, 0.02)
     peak_mass: tuple[float, float] = (0.01, 0.05)
+    peak_volumes: float = 7.0
     thin_chains: float = 0.02
     negligible: float = 1e-3
     thin_samples: tuple[float, float] = (0.02, 0.2)
@@ -74,6 +77,10 @@ NEXT_STEPS = {
     "missed mode": (
         "widen the prior (prior_std), keep a background of uniform points (background_end above 0), and train again "
         "with another seed; do not use these samples' log Z or shares of modes"
+    ),
+    "unequal modes": (
+        "run again with another base.seed and more base.climbers, and trust what both runs agree on: log Z, the number "
+        "of modes and their weights"
     ),
     "thin regions": (
         "compare seeds; widen the prior and keep a background of uniform points, or look again with more chains "
@@ -232,6 +239,16 @@ def _peaks(f: _Figures, limits: Thresholds) -> Reason | None:
     return _reason("missed mode", f.peak_mass, limits.peak_mass, text)
 
 
+def _unequal(f: _Figures, limits: Thresholds) -> Reason | None:
+    if not f.peak_volumes > limits.peak_volumes:
+        return None
+    text = (
+        f"volumes of the modes differ by a factor of e^{f.peak_volumes:.0f}: a search for modes hardly ever starts in "
+        "the basin of a small one, and may have missed others"
+    )
+    return Reason("unequal modes", CAUTION, text)
+
+
 def _short(f: _Figures, limits: Thresholds) -> Reason | None:
     excess = f.annealed_log_z - f.log_z
     error = math.hypot(f.annealed_log_z_std_error, f.log_z_std_error)
@@ -282,6 +299,6 @@ def _blind(f: _Figures, limits: Thresholds) -> Reason | None:
 
 
 _RULES: tuple[Callable[[_Figures, Thresholds], Reason | None], ...] = (
-    _missed, _peaks, _short, _tails, _thin_samples, _other_side, _weights, _lost, _sides, _bounds, _thin_chains, _few,
-    _residual, _blind,
+    _missed, _peaks, _unequal, _short, _tails, _thin_samples, _other_side, _weights, _lost, _sides, _bounds,
+    _thin_chains, _few, _residual, _blind,
 )  # fmt: skip

@@ -137,7 +137,7 @@ def build_base(log_density: LogDensity, prior: GaussianPrior, key: Array, effort
     y, even = _for_fits(np.asarray(frame.inward(x)), effort)
     candidates = [_Candidate(Chart.affine(frame), em.selected(keys[2], y, even, slots=effort.components))]
     if peaks is not None:
-        start = seen_from(frame, peaks)
+        start = seen_from(frame, em.with_room(peaks, effort.components, effort.components))
         for mixture in (start, em.refit(start, y, even, False), em.refit(start, y, even, True)):
             candidates.append(candidates[0]._replace(mixture=mixture))
     chart, w = bent(np.asarray(x, float), effort.bends)
