@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from transjet.paths import MixturePrior
+from transjet.paths.mixture_prior import _gamma
 
 WEIGHTS = np.array([0.2, 0.5, 0.3])
 MEANS = np.array([[0.0, 0.0, 0.0], [9.0, -3.0, 1.0], [-8.0, 5.0, 4.0]])
@@ -158,3 +159,10 @@ def test_components_without_weight_do_not_count() -> None:
     assert off.log_density(there)[1] < -25
     assert np.asarray(off.assigned(there))[1] != 1
     assert np.isfinite(off.grad(there)).all() and np.isfinite(off.laplacian(there)).all()
+
+
+@pytest.mark.parametrize("shape", [0.3, 0.5, 1.5, 4.0, 40.0])
+def test_gamma_variates_have_their_distribution(shape: float) -> None:
+    found = np.asarray(_gamma(jax.random.key(5), jnp.float32(shape), N, jnp.float32), float)
+    assert stats.kstest(found, stats.gamma(shape).cdf).pvalue > 1e-3
+    assert stats.kstest(found, stats.gamma(1.05 * shape + 0.02).cdf).pvalue < 1e-3, "a planted bug would be seen"
