@@ -73,7 +73,7 @@ class BaseConfig(Effort):
         one_of("base.kind", self.kind, ("gaussian", "pilot"))
         for name in ("population", "particles", "components", "widen", "climb"):
             positive(f"base.{name}", getattr(self, name))
-        for name in ("moves", "rounds", "climbers", "trial", "enough"):
+        for name in ("moves", "rounds", "climbers", "waves", "trial", "enough"):
             not_negative(f"base.{name}", getattr(self, name))
 
 

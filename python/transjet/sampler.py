@@ -102,11 +102,11 @@ class Sampler:
         self.prior: Prior = self.base.prior if self.base else self._around
         self._inner = whitened(target, self.base)  # as the flow sees it
         self.pilot: Pilot | None = None
-        twin = next((trial for trial in trials if trial.prior is self.prior), None)  # has compiled its steps already
-        self.problem: Problem | None = twin.problem if twin else self._problem()
+        winner = next((trial for trial in trials if trial.prior is self.prior), None)  # has compiled its steps already
+        self.problem: Problem | None = winner.problem if winner else self._problem()
         self.equation = self.problem.equation if self.problem else None
         self._check_sampling()
-        self.trainer: Trainer | PathTrainer = twin.trainer if twin else self._new_trainer()
+        self.trainer: Trainer | PathTrainer = winner.trainer if winner else self._new_trainer()
         # Compiled once per sampler and shape, not at every call.
         self._draw = jax.jit(self._sampled, static_argnames="n")
         self._density = jax.jit(self._log_density)

@@ -259,3 +259,24 @@ def test_the_selection_has_the_degrees_of_freedom_that_are_asked_for() -> None:
     student, gaussian = em.selected(KEY, x, even(x), slots=4, dof=3.0), em.selected(KEY, x, even(x), slots=4)
     assert float(student.dof) == 3.0 and np.isinf(gaussian.dof)
     assert em.held_out(student, x, even(x)) > em.held_out(gaussian, x, even(x))
+
+
+@pytest.mark.parametrize("slots", [1, 2, 5])
+def test_room_changes_no_density(slots: int) -> None:
+    x = jnp.asarray(planted(500)[0], jnp.float32)
+    start = near_start()
+    with_none = start._replace(log_weights=start.log_weights.at[0].set(-jnp.inf))
+    assert len(em.with_room(start, slots).means) == max(slots, 2)
+    assert len(em.with_room(with_none, slots).means) == slots
+    for mixture in (start, with_none):
+        np.testing.assert_allclose(em.with_room(mixture, slots).log_density(x), mixture.log_density(x), rtol=1e-5)
+
+
+def test_a_small_program_selects_what_the_large_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = jnp.asarray(planted(2000)[0], jnp.float32)
+    large = em.selected(KEY, x, even(x), slots=16)
+    monkeypatch.setattr(em, "_LARGE_DIM", 1)
+    small = em.selected(KEY, x, even(x), slots=16)
+    assert len(large.means) == len(small.means) == 16
+    assert em.held_out(small, x, even(x)) == pytest.approx(em.held_out(large, x, even(x)), abs=0.02)
+    assert len(alive(small)) >= 2

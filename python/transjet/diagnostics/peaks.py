@@ -11,15 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from transjet.paths import GaussianPrior
-from transjet.pilot import Frame, Peaks, afforded, climb, distinct
+from transjet.pilot import Frame, Peaks, afforded, beyond, climb, distinct
 
 Array = jax.Array
 PEAKS = 64  # peaks that are looked at
 _ITERATIONS = 60
-_LEAST_SHARE, _MOST_SHARE = (
-    0.01,
-    2.0,
-)  # of the mass, of what counts as a mode; above it Laplace's approximation is wrong
+_LEAST_SHARE = 0.01  # of the mass, of what counts as a mode
+_MOST_SHARE = 2.0  # above it Laplace's approximation is wrong
 
 
 class Summits(NamedTuple):
@@ -43,15 +41,13 @@ def climbed(
 ) -> Peaks:
     """Climbers in coordinates of a frame, a third each from the prior, from one twice as wide, and from samples.
 
-    The last ones start between and beyond samples x (m, d) of the flow, at a + u (b - c), u about 1, of three of them:
-    modes that it has may lead to those that it has not.
+    The last ones start between and beyond samples x (m, d) of the flow: modes that it has may lead to others.
     """
-    keys, climbers, dtype = jax.random.split(key, 4), afforded(climbers, prior.dim), jnp.asarray(frame.shift).dtype
+    keys, climbers, dtype = jax.random.split(key, 3), afforded(climbers, prior.dim), jnp.asarray(frame.shift).dtype
     third = climbers // 3
     wide = prior.sample(keys[0], third, dtype), prior.widened(2.0).sample(keys[1], third, dtype)
-    a, b, c = x.astype(dtype)[jax.random.randint(keys[2], (3, climbers - 2 * third), 0, len(x))]
-    beyond = a + (b - c) * jax.random.uniform(keys[3], (len(a), 1), dtype, 0.5, 1.5)
-    return climb(frame.whitened(log_density), frame.inward(jnp.concatenate([*wide, beyond])), _ITERATIONS)
+    starts = jnp.concatenate([*wide, beyond(keys[2], x.astype(dtype), climbers - 2 * third)])
+    return climb(frame.whitened(log_density), frame.inward(starts), _ITERATIONS)
 
 
 def frame_of(x: np.ndarray, dtype: np.dtype) -> Frame:

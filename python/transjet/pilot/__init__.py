@@ -2,7 +2,7 @@
 
 from transjet.pilot.base import Base, Effort, build_base
 from transjet.pilot.chart import Chart, Frame
-from transjet.pilot.modes import Peaks, afforded, climb, distinct
+from transjet.pilot.modes import Peaks, afforded, beyond, climb, distinct
 from transjet.pilot.population import Population, tempered_population
 from transjet.pilot.trial import tried
 
@@ -14,6 +14,7 @@ __all__ = [
     "Peaks",
     "Population",
     "afforded",
+    "beyond",
     "build_base",
     "climb",
     "distinct",

@@ -17,7 +17,7 @@ from transjet.paths import GaussianPrior, MixturePrior
 from transjet.pilot import em
 from transjet.pilot.bends import bent
 from transjet.pilot.chart import Chart, Frame, LogDensity
-from transjet.pilot.modes import afforded, climb, distinct
+from transjet.pilot.modes import afforded, beyond, climb, distinct
 from transjet.pilot.moves import moved
 from transjet.pilot.population import tempered_population
 
@@ -78,8 +78,8 @@ class Base(NamedTuple):
     Attributes:
         chart: coordinates w of the flow, in which the target is about white.
         prior: mixture in coordinates w.
-        log_z: estimate of log Z by importance sampling from the mixture.
-        ess: normalised effective sample size of that.
+        log_z: estimate of log Z by importance sampling from the mixture; the population's where hardly a draw counts.
+        ess: normalised effective sample size of draws from the best mixture.
         figures: more of the pilot, for reports.
         evaluations: of the log density with its gradient.
         points: particles at about the target, in coordinates w, (n, d).
@@ -137,7 +137,7 @@ def build_base(log_density: LogDensity, prior: GaussianPrior, key: Array, effort
     y, even = _for_fits(np.asarray(frame.inward(x)), effort)
     candidates = [_Candidate(Chart.affine(frame), em.selected(keys[2], y, even, slots=effort.components))]
     if peaks is not None:
-        start = seen_from(frame, em.with_room(peaks, effort.components, effort.components))
+        start = seen_from(frame, em.with_room(peaks, effort.components))
         for mixture in (start, em.refit(start, y, even, False), em.refit(start, y, even, True)):
             candidates.append(candidates[0]._replace(mixture=mixture))
     chart, w = bent(np.asarray(x, float), effort.bends)
@@ -331,12 +331,11 @@ def _search(
 
 
 def _more_starts(key: Array, peaks: Array, frame: Frame, prior: GaussianPrior, count: int) -> Array:
-    """A third from priors of many widths, others where known peaks lead: a + u (b - c), u about 1, of three of them."""
-    keys, third = jax.random.split(key, 4), count // 3
+    """A third from priors of many widths, others between and beyond known peaks."""
+    keys, third = jax.random.split(key, 3), count // 3
     width = jnp.exp(jax.random.uniform(keys[0], (third, 1), peaks.dtype) * math.log(_WIDEST))
     wide = frame.inward(prior.sample(keys[1], third, peaks.dtype) * width)
-    a, b, c = peaks[jax.random.randint(keys[2], (3, count - third), 0, len(peaks))]
-    return jnp.concatenate([wide, a + (b - c) * jax.random.uniform(keys[3], (len(a), 1), peaks.dtype, 0.5, 1.5)])
+    return jnp.concatenate([wide, beyond(keys[2], peaks, count - third)])
 
 
 def _inverse(frame: Frame) -> Frame:

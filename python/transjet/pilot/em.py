@@ -165,15 +165,15 @@ def selected(
             misses = 0 if value > last else misses + 1
             last, k = max(last, value), 2 * k
         if start is not None:
-            better(refit(with_room(start, small, slots), x, train, tied), tied)
+            better(refit(with_room(start, small if number <= small else slots), x, train, tied), tied)
     assert found is not None
-    return with_room(refit(found, x, weights, found_tied), slots, slots)
+    return with_room(refit(found, x, weights, found_tied), slots)
 
 
-def with_room(mixture: MixturePrior, small: int, slots: int) -> MixturePrior:
-    """The same mixture in arrays for `small` components if it has no more, or for `slots`: programs are shared then."""
+def with_room(mixture: MixturePrior, slots: int) -> MixturePrior:
+    """The same mixture in arrays for so many components, or as many as it has: programs are shared then."""
     alive = np.flatnonzero(np.isfinite(np.asarray(mixture.log_weights)))
-    room = small if len(alive) <= small else max(slots, len(alive))
+    room = max(slots, len(alive))
     order = np.concatenate([alive, np.setdiff1d(np.arange(len(mixture.means)), alive)])[:room]
     d, more, dtype = mixture.dim, room - len(order), mixture.means.dtype
     eyes = jnp.broadcast_to(jnp.eye(d, dtype=dtype), (more, d, d))

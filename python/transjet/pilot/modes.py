@@ -92,15 +92,21 @@ def distinct(peaks: Peaks, most: int) -> np.ndarray:
     Two peaks are the same where they lie within two standard deviations of the higher one, by its covariance.
     """
     x, value, covariance, left = (np.asarray(a, float) for a in peaks)
-    inverses = np.linalg.inv(covariance)
     arrived = np.isfinite(value) & (left < _ARRIVED)
     mass = np.where(arrived, value + 0.5 * np.linalg.slogdet(covariance)[1], -np.inf)
+    # What has next to no mass may be a place in a tail where the climb was slow.
+    others = mass > mass.max(initial=-np.inf) - _NEGLIGIBLE
     found: list[int] = []
-    for i in np.argsort(-mass):
-        # What has next to no mass may be a place in a tail where the climb was slow.
-        if len(found) == most or not mass[i] > mass.max() - _NEGLIGIBLE:
-            break
-        away = [(x[i] - x[j]) @ inverses[j] @ (x[i] - x[j]) for j in found]
-        if not away or min(away) > 4.0:
-            found.append(int(i))
+    while len(found) < most and others.any():
+        best = int(np.argmax(np.where(others, mass, -np.inf)))
+        found.append(best)
+        away = x - x[best]
+        others &= np.sum((away @ np.linalg.inv(covariance[best])) * away, axis=1) > 4.0
     return np.array(found, int)
+
+
+def beyond(key: Array, x: Array, count: int) -> Array:
+    """Starts between and beyond points (m, d): a + u (b - c) of three of them, u about 1, (count, d)."""
+    keys = jax.random.split(key)
+    a, b, c = x[jax.random.randint(keys[0], (3, count), 0, len(x))]
+    return a + (b - c) * jax.random.uniform(keys[1], (count, 1), x.dtype, 0.5, 1.5)
