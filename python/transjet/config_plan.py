@@ -14,7 +14,7 @@ from transjet.errors import ConfigError
 OPTIMISERS = ("gauss-newton", "gauss-newton-cg", "adam")
 BACKGROUNDS = ("uniform", "gaussian", "sobol", "tube", "wide")
 SCATTERS = ("radius", "coordinates")
-ALONG = ("trajectories", "sde", "reverse", "both-ways")
+ALONG = ("trajectories", "sde", "reverse")
 COLLOCATIONS = (*BACKGROUNDS, *ALONG, "mixture", "adaptive")
 
 
@@ -33,17 +33,17 @@ class PhaseConfig:
         learning_rate: of adam.
         collocation: "uniform" in the target's box, evenly in it ("sobol"), "gaussian", a Gaussian "tube" whose scale
             follows time; along "trajectories" of the current flow, of those from wider starts ("wide"), of a diffusion
-            ("sde"), back from the target ("reverse"), or half forth and half back ("both-ways"); a "mixture" of these
-            two kinds, or the mixture's points of large residual ("adaptive").
+            ("sde"), or back from the target ("reverse"); a "mixture" of these two kinds, or the mixture's points of
+            large residual ("adaptive").
         background: of a mixture, "uniform", "sobol", "gaussian", "tube" or "wide".
-        along: the other part of a mixture, "trajectories", "sde", "reverse" or "both-ways".
+        along: the other part of a mixture, "trajectories", "sde" or "reverse".
         background_start: share of background points of a mixture at the beginning.
         background_end: the same from 70 % of the phase on.
         cloud: standard deviation of gaussian points and of wide starts, in units of the prior's; of a tube in units of
             its own.
         tube_end: scale of a tube at the target, in units of the prior's.
         sde_sigma: diffusion coefficient of "sde", in units of the prior's standard deviation.
-        reverse_from: "own" samples, resampled and moved, exact ones of the "target", or particles of the "pilot".
+        reverse_from: "own" samples, resampled and moved, or exact ones of the "target".
         adaptive_factor: candidates per point of "adaptive".
         adaptive_power: power of the residual that they are drawn by.
         adaptive_floor: share of plain drawing, relative to that.
@@ -102,7 +102,7 @@ class PhaseConfig:
         _one_of("plan.collocation", self.collocation, COLLOCATIONS)
         _one_of("plan.background", self.background, BACKGROUNDS)
         _one_of("plan.along", self.along, ALONG)
-        _one_of("plan.reverse_from", self.reverse_from, ("own", "target", "pilot"))
+        _one_of("plan.reverse_from", self.reverse_from, ("own", "target"))
         for name in ("tube_end", "sde_sigma", "adaptive_factor", "adaptive_floor", "times_start", "times_settled"):
             _positive(f"plan.{name}", getattr(self, name))
         _not_negative("plan.adaptive_power", self.adaptive_power)

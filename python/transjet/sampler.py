@@ -280,9 +280,7 @@ class Sampler:
                 "factors; use 'gauss-newton-cg' or 'adam'"
             )
         name = f"{index + 1} {phase.optimiser}"
-        collocation: Collocation = build_collocation(
-            phase, self._inner, self.prior, self._box, None if self.base is None else self.base.points
-        )
+        collocation: Collocation = build_collocation(phase, self._inner, self.prior, self._box)
         if self.config.residual.centred:
             collocation = Sliced(collocation, self.config.residual.centred)
         continuation = phase.continuation, phase.continuation_power

@@ -107,6 +107,16 @@ def test_a_base_that_cannot_be_used_is_no_reason_to_look_for_another(transjet, p
     assert f"put {path} back as the run wrote it, or start over by `transjet run --overwrite`" in outcome.err
 
 
+@pytest.mark.parametrize("words", [["run", "--resume", "--out"], ["sample"], ["eval"]])
+def test_the_base_of_another_run_of_as_many_dimensions_is_refused(transjet, piloted, no_pilot, words):
+    arrays = RunFolder(piloted).read_base()
+    RunFolder(piloted).write_base(arrays | {"chart.shifts": arrays["chart.shifts"] + 1e-6})
+    outcome = transjet(*words, piloted)
+    assert (
+        outcome.code == 2 and "expected parameters trained on the base in base.npz, got those of another" in outcome.err
+    )
+
+
 def test_starting_over_without_a_pilot_removes_the_base(transjet, tiny, piloted):
     words = ["--overwrite", "--quiet", "--no-pictures", "--iterations", 1, *tiny]
     assert transjet("run", "double-well", "--out", piloted, *words).code == 0

@@ -16,7 +16,7 @@ from transjet.pilot import Base, Chart
 from transjet.pilot.chart import FEATURES
 from transjet.pilot.stored import from_arrays, to_arrays
 
-D, K, N, LAYERS = 3, 2, 5, 2
+D, K, LAYERS = 3, 2, 2
 
 
 def a_base(dtype=np.float32, dof=np.inf) -> Base:
@@ -25,11 +25,10 @@ def a_base(dtype=np.float32, dof=np.inf) -> Base:
     weights = np.array([0, -np.inf], dtype)
     parts = (weights, draw(size=(K, D)).astype(dtype), factors, factors / 3, np.asarray(dof, dtype))
     figures = {"temperatures": 7, "ess_round_0": 0.1, "dof": float(dof)}
-    points = draw(size=(N, D))
     prior = MixturePrior(*map(jnp.asarray, parts))
     shapes = (D,), (D, D), (FEATURES, D), (FEATURES, D), (2,), (4,)
     chart = Chart(*(draw(size=(LAYERS, *shape)) for shape in shapes))
-    return Base(chart, prior, -1 / 3, 0.7, figures, 2**40, points)
+    return Base(chart, prior, -1 / 3, 0.7, figures, 2**40)
 
 
 def same(one, other) -> bool:
@@ -61,10 +60,10 @@ def test_the_same_base_makes_the_same_file(tmp_path):
 
 def test_what_would_be_pickled_is_refused(tmp_path):
     run = RunFolder.create(tmp_path)
-    with pytest.raises(DTypeError, match="an array of numbers points; got object"):
-        run.write_base({"points": np.array([None])})
+    with pytest.raises(DTypeError, match="an array of numbers log_z; got object"):
+        run.write_base({"log_z": np.array([None])})
     assert not run.base.exists()
-    np.savez(run.base, points=np.array([None]))
+    np.savez(run.base, log_z=np.array([None]))
     with pytest.raises(CheckpointError, match="expected the base that a run's pilot found, got: Object arrays"):
         run.read_base()
 
@@ -75,7 +74,11 @@ def test_files_that_are_missing_cut_short_or_changed(tmp_path):
         run.read_base()
     data = run.write_base(to_arrays(a_base())).read_bytes()
     spots = range(0, len(data) - 1, 97)
-    for damaged in [*(data[:n] for n in spots), b"text", data.replace(a_base().points.tobytes(), bytes(8 * N * D))]:
+    for damaged in [
+        *(data[:n] for n in spots),
+        b"text",
+        data.replace(a_base().chart.shifts.tobytes(), bytes(8 * LAYERS * D)),
+    ]:
         run.base.write_bytes(damaged)
         with pytest.raises(CheckpointError):
             run.read_base()
@@ -95,7 +98,7 @@ def test_files_that_are_missing_cut_short_or_changed(tmp_path):
         ("chart.tails", np.ones((2, 3)), "expected chart.tails of shape (2, 4); got (2, 3)"),
         ("chart.log_scales", None, "expected numbers chart.log_scales with 3 axes; got none"),
         ("prior.means", np.zeros((3, D)), "expected prior.means of shape (2, 3); got (3, 3)"),
-        ("points", np.zeros((N, D), complex), "expected numbers points with 2 axes; got complex128 of shape (5, 3)"),
+        ("prior.means", np.zeros((K, D), complex), "expected numbers prior.means with 2 axes; got complex128 of shape"),
         ("figures.dof", np.zeros(2), "expected one number figures.dof; got float64 of shape (2,)"),
     ],
 )

@@ -59,9 +59,6 @@ def test_the_target_is_white_in_the_bases_coordinates(name: str) -> None:
     error = 5 * np.sqrt(3 / SMALL.particles)  # moves leave particles with fewer than one independent draw each
     assert np.all(np.abs(y.mean(axis=0)) < error)
     assert np.all(np.abs(np.cov(y.T) - np.eye(target.dim)) < 2 * error)
-    assert np.all(np.abs(found.points.mean(axis=0)) < 1e-5)
-    np.testing.assert_allclose(np.cov(found.points.T), np.eye(target.dim), atol=1e-3)
-    assert found.points.shape == (SMALL.particles, target.dim)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -196,7 +193,8 @@ def test_a_population_is_better_than_a_mixture_of_which_no_draw_counts() -> None
     found = build_base(lambda x: -jnp.sum((x**2 - 4) ** 2), GaussianPrior(20, 2.0), jax.random.key(0), effort)
     assert len(found.prior.means) == 1 and found.ess * effort.particles <= 20
     assert found.log_z == found.figures["log_z_population"]
-    assert np.abs(np.abs(found.chart.outward(jnp.asarray(found.points, jnp.float32))).mean() - 2) < 0.1
+    x = np.asarray(found.chart.outward(points(found, 4000)))
+    assert np.abs(np.sqrt((x**2).mean()) - 2) < 0.1, "the spread over both wells"
 
 
 def test_a_mixture_seen_from_other_coordinates_has_the_same_mass_everywhere() -> None:

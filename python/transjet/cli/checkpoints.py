@@ -10,6 +10,7 @@ from transjet.cli.keys import training_key
 from transjet.errors import CheckpointError
 from transjet.io import RunFolder, latest, load
 from transjet.io.rotation import BEST
+from transjet.pilot.stored import digest
 from transjet.sampler import Sampler
 from transjet.train import TrainState
 
@@ -23,10 +24,16 @@ def read_checkpoint(path: Path, sampler: Sampler) -> TrainState:
         The state, bit for bit.
 
     Raises:
-        CheckpointError: it is missing, damaged, or of another version or configuration.
+        CheckpointError: it is missing, damaged, or of another version, configuration or base.
     """
     like = jax.eval_shape(sampler.init, training_key(0))
-    state: TrainState = load(path, like)[0]
+    state: TrainState
+    state, meta = load(path, like)
+    if meta.get("base") not in (None, digest(sampler.base)):  # none: of an older version
+        raise CheckpointError(
+            f"{path}: expected parameters trained on the base in base.npz, got those of another base; "
+            "put base.npz back as the run wrote it, or start over by `transjet run --overwrite`"
+        )
     return state
 
 

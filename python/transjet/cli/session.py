@@ -15,6 +15,7 @@ from transjet.cli.record import RunRecord
 from transjet.diagnostics import Monitor
 from transjet.errors import CheckpointError, ConfigError, TrainingError
 from transjet.io import Progress, RunFolder, read_meta
+from transjet.pilot.stored import digest
 from transjet.sampler import Sampler
 from transjet.train import Evaluations, Record, RunResult, Spent, Trainer, TrainState, locate, spend
 
@@ -52,7 +53,7 @@ class Session:
         self.monitor: Monitor | None = None
         if record.config.monitor:
             self.monitor = Monitor(record.iterations, lambda finding: progress.message(f"warning: {finding}"))
-        self._checkpoints = run.checkpoints()
+        self._checkpoints, self._base = run.checkpoints(), digest(sampler.base)
         self._rows: list[dict[str, Any]] = []
         self._flushed = time.monotonic()
         self._phase = -1
@@ -154,6 +155,7 @@ class Session:
         meta = {
             "transjet": __version__,
             "record": self.record.to_dict(),
+            "base": self._base,
             "seconds": seconds,
             "rejections": self.rejections,
             "evaluations": {purpose: counts.to_dict() for purpose, counts in self.spent.items()},

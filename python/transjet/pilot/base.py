@@ -82,7 +82,6 @@ class Base(NamedTuple):
         ess: normalised effective sample size of draws from the best mixture.
         figures: more of the pilot, for reports.
         evaluations: of the log density with its gradient.
-        points: particles at about the target, in coordinates w, (n, d).
     """
 
     chart: Chart
@@ -91,7 +90,6 @@ class Base(NamedTuple):
     ess: float
     figures: dict[str, float]
     evaluations: int
-    points: np.ndarray
 
     def whitened(self, log_density: LogDensity) -> LogDensity:
         """log rho as a density in coordinates of the flow, minus the estimate of log Z."""
@@ -282,15 +280,13 @@ def seen_from(frame: Frame, mixture: MixturePrior) -> MixturePrior:
 
 def _recentred(best: _Round, figures: dict[str, float], evaluations: int) -> Base:
     """Coordinates in which the final particles are white, and the mixture there."""
-    w = np.asarray(best.w, float)
-    inner = Frame.of(w)
+    inner = Frame.of(np.asarray(best.w, float))
     prior = seen_from(inner, best.mixture)
     alive = np.isfinite(np.asarray(prior.log_weights))
     prior = jax.tree.map(lambda a: a[alive] if a.ndim else a, prior)
     chart = best.chart.then(inner)
     figures |= {"components": float(alive.sum()), "dof": float(prior.dof), "bends": float(chart.bends)}
-    points = (w - inner.shift) @ np.linalg.inv(inner.factor).T
-    return Base(chart, prior, best.log_z, best.ess, figures, evaluations, points)
+    return Base(chart, prior, best.log_z, best.ess, figures, evaluations)
 
 
 class _Search(NamedTuple):

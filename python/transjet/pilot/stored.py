@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ _CHART, _PRIOR, _FIGURES = "chart.", "prior.", "figures."  # before names of wha
 _SHAPES = {
     "chart.shifts": "ld", "chart.factors": "ldd", "chart.means": "lfd", "chart.log_scales": "lfd",
     "chart.ranges": "l2", "chart.tails": "l4",
-    "log_z": "", "ess": "", "evaluations": "", "points": "nd",
+    "log_z": "", "ess": "", "evaluations": "",
     "prior.log_weights": "k", "prior.means": "kd", "prior.factors": "kdd", "prior.inverses": "kdd", "prior.dof": "",
 }  # fmt: skip
 
@@ -57,7 +58,18 @@ def from_arrays(arrays: Mapping[str, np.ndarray], dim: int) -> Base:
     figures = {name.removeprefix(_FIGURES): a.item() for name, a in arrays.items() if name.startswith(_FIGURES)}
     log_z, ess, evaluations = (arrays[name].item() for name in ("log_z", "ess", "evaluations"))
     chart = Chart(*(arrays[_CHART + name] for name in Chart._fields))
-    return Base(chart, prior, log_z, ess, figures, evaluations, arrays["points"])
+    return Base(chart, prior, log_z, ess, figures, evaluations)
+
+
+def digest(base: Base | None) -> str | None:
+    """What tells a base from others: SHA-256 of all that `to_arrays` gives; None of none."""
+    if base is None:
+        return None
+    sums = hashlib.sha256()
+    for name, array in sorted(to_arrays(base).items()):
+        sums.update(f"{name} {array.dtype} {array.shape} ".encode())
+        sums.update(array.tobytes())
+    return sums.hexdigest()
 
 
 def _check(arrays: Mapping[str, np.ndarray], dim: int) -> None:

@@ -35,7 +35,7 @@ Array = jax.Array
 Box = Callable[[], UniformBox]
 _RADIUS = 1e3  # particles are stopped there where the target has no box
 _GIVEN = 4096  # exact samples of the target that reverse trajectories start from
-ALONG_FLOW = ("sde", "reverse", "both-ways")
+ALONG_FLOW = ("sde", "reverse")
 """Distributions along trajectories that need more than a drift."""
 
 
@@ -47,7 +47,7 @@ def box_of(target: Target) -> UniformBox | None:
     return UniformBox(lower, upper)
 
 
-def build_collocation(phase: PhaseConfig, target: Target, prior: Prior, box: Box, particles: Any = None) -> Collocation:
+def build_collocation(phase: PhaseConfig, target: Target, prior: Prior, box: Box) -> Collocation:
     """What draws the points of a phase.
 
     Args:
@@ -55,7 +55,6 @@ def build_collocation(phase: PhaseConfig, target: Target, prior: Prior, box: Box
         target: what is sampled.
         prior: where particles start.
         box: gives the region for uniform points; called only where it is needed.
-        particles: of a pilot, about at the target, (m, d); None: there was none.
 
     Returns:
         The distribution.
@@ -67,7 +66,7 @@ def build_collocation(phase: PhaseConfig, target: Target, prior: Prior, box: Box
     kind = phase.collocation
     if kind in BACKGROUNDS:
         return _background(kind, phase, prior, box, times)
-    given = _given(phase, target, particles)
+    given = _given(phase, target)
     if kind in ALONG:
         return _along(kind, phase, target, prior, times, given)
     first, last = phase.background_start, phase.background_end
@@ -103,23 +102,16 @@ def _along(kind: str, phase: PhaseConfig, target: Target, prior: Prior, times: T
     if kind == "sde":
         return SdeTrajectories(prior, phase.sde_sigma * prior.std, antithetic=phase.antithetic, **common)
     noise: dict[str, Any] = {"noise": phase.noise, "noisy": phase.noisy}
-    if kind == "both-ways":
-        ways = tuple(_along(k, phase, target, prior, times, given) for k in ("trajectories", "reverse"))
-        return Mixture(ways, (0.5, 0.5))
     if kind == "trajectories":
         scatter: dict[str, Any] = {"spread": phase.spread, "coordinates": phase.scatter == "coordinates"}
         return Trajectories(prior, antithetic=phase.antithetic, **scatter, **noise, **common)
     return ReverseTrajectories(prior, target.log_density, given, **noise, **common)
 
 
-def _given(phase: PhaseConfig, target: Target, particles: Any) -> Any:
+def _given(phase: PhaseConfig, target: Target) -> Any:
     """Samples of the target that reverse trajectories are to start from, None for the flow's own."""
-    if phase.reverse_from == "own" or not {phase.collocation, phase.along} & {"reverse", "both-ways"}:
+    if phase.reverse_from == "own" or "reverse" not in (phase.collocation, phase.along):
         return None
-    if phase.reverse_from == "pilot":
-        if particles is None:
-            raise ConfigError("plan.reverse_from: expected 'own' or 'target' without a pilot (base.kind); got 'pilot'")
-        return np.asarray(particles)
     if target.sample is None:
         raise ConfigError(
             f"plan.reverse_from: expected 'own' with target {target.name!r}, which has no exact samples; got 'target'"

@@ -127,15 +127,16 @@ def _costs(sampler: Sampler, clock: Clock) -> Costs:
     plan: tuple[Any, ...] = trainer.plan
     for index, phase in enumerate(plan):
         state = state._replace(iteration=jnp.asarray(done, jnp.int32))
-        state, _ = trainer.step(state)  # compiles, and refreshes
+        state, _ = jax.block_until_ready(trainer.step(state))  # compiles, and refreshes
         times = []
-        for _ in range(2 * getattr(phase, "refresh", 1) if phase.iterations > 4 else 2):
+        # Steps without refreshes are short, and the first of them are not as fast as those after them.
+        for _ in range(2 * getattr(phase, "refresh", 8) if phase.iterations > 4 else 2):
             took, (state, _) = _timed(clock, partial(trainer.step, state))
             times.append(took)
         steps.append(statistics.mean(times))
         spent += (1 + len(times)) * (sampler.costs.steps[index] + sampler.costs.refreshes[index])
         done += phase.iterations
-    trainer.evaluate(state)
+    jax.block_until_ready(trainer.evaluate(state)[1])
     score, _ = _timed(clock, lambda: trainer.evaluate(state)[1])
     return Costs(steps, score, spent + 2 * sampler.costs.score)
 
