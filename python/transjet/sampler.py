@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from transjet.collocation import Collocation, Pilot, Sliced, Trajectories, UniformBox, pilot_box
 from transjet.config import PhaseConfig, RunConfig
 from transjet.diagnostics import Inquiry, Verdict, decide, entropic_coverage, pareto_k
+from transjet.diagnostics.peaks import LOOKED_AT
 from transjet.equations import Params
 from transjet.errors import ConfigError
 from transjet.metrics import Summary, summarize
@@ -247,11 +248,11 @@ class Sampler:
         figures = self._inquiry.figures(samples.x, samples.log_weights, key, density)
         if isinstance(self.trainer, Trainer):
             figures |= self.trainer.residuals(state._replace(params=state.best_params))
-        spent = self.verdict_evaluations(state, len(samples.x))
+        spent = self.verdict_evaluations(state, len(samples.x), figures)
         return decide(figures | {"evaluations": float(spent.values), "gradient_evaluations": float(spent.gradients)})
 
-    def verdict_evaluations(self, state: TrainState, n: int) -> Evaluations:
-        """Evaluations of the target that `verdict` takes for n samples."""
+    def verdict_evaluations(self, state: TrainState, n: int, figures: Mapping[str, float] | None = None) -> Evaluations:
+        """Evaluations of the target that `verdict` takes for n samples: at least, or by its figures exactly."""
         inquiry, key, dtype = self._twin._inquiry, jax.random.key(0), jnp.dtype(self.config.dtype)
         spent = count(inquiry.chains, key)
         if self._has_density:
@@ -259,7 +260,9 @@ class Sampler:
             spent += count(inquiry.moved, array((n, self.target.dim)), array((n,)), key)
             params, frame = jax.eval_shape(self._twin.init, key).params, Frame.plain(self.target.dim, dtype)
             spent += count(partial(inquiry.climbed, frame), array((2, self.target.dim)), key)
-            spent += count(self._twin._log_density, params, array((inquiry.looked_at(n), self.target.dim)))
+            if again := figures is not None and "peak_mass_std_error" in figures:
+                spent += count(partial(inquiry.around, frame), array((LOOKED_AT, self.target.dim)), key)
+            spent += count(self._twin._log_density, params, array((inquiry.looked_at(n, again), self.target.dim)))
         last = int(state.iteration) - 1
         return spent if last < 0 else spent + self.costs.monitored(self.trainer.plan, last)
 

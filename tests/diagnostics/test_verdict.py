@@ -15,6 +15,7 @@ import pytest
 
 from transjet.diagnostics import Census, Inquiry, Thresholds, decide
 from transjet.diagnostics.evidence import bridge
+from transjet.diagnostics.peaks import LOOKED_AT, Summits, around, frame_of, heaviest, peak_figures, weighed
 from transjet.diagnostics.verdict import NEXT_STEPS, Verdict
 from transjet.errors import ConfigError
 from transjet.models import DivergenceJet
@@ -109,6 +110,48 @@ def test_a_mode_that_no_chain_finds_is_found_by_climbers() -> None:
     assert judged(one).figures["peak_mass"] == 0.0
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_mass_at_a_peak_is_what_the_flow_lacks_there(seed: int) -> None:
+    """A flow with a hole around the peak: Laplace's approximation is of the whole mode, draws are of the hole."""
+    hole = 0.4 * STD
+    keys = jax.random.split(jax.random.key(seed))
+    x = CENTRE + STD * jax.random.normal(keys[0], (4000, 2))
+
+    def log_q(x: Any) -> Any:
+        return jax.vmap(one)(x) - LOG_Z - jnp.where(jnp.sum((x - CENTRE) ** 2, axis=1) < hole**2, 9.0, 0.0)
+
+    f = Inquiry(one, PRIOR, SMALL).figures(x, jnp.full(4000, LOG_Z), keys[1], log_q)
+    assert f["peak_mass_laplace"] == pytest.approx(0.5, abs=0.02)
+    mass = 1 - math.exp(-0.5 * (hole / STD) ** 2)
+    assert 0 < f["peak_mass_std_error"] < 0.02
+    assert f["peak_mass"] == pytest.approx(mass / (1 + mass), abs=4 * f["peak_mass_std_error"])
+
+
+def test_draws_around_many_peaks_count_no_mass_twice() -> None:
+    rng = np.random.default_rng(0)
+    found = Summits(np.zeros((64, 2)), np.zeros(64), np.full(64, LOG_Z), 3)
+    frame = frame_of(rng.normal(size=(1000, 2)), np.dtype("float32"))
+    missed = np.arange(64) < 3
+    rows = heaviest(found, missed)
+    assert len(rows) == LOOKED_AT and set(rows) == {0, 1, 2}
+    near = around(one, frame, jnp.asarray(np.tile(CENTRE, (LOOKED_AT, 1))), jax.random.key(0))
+    nowhere = np.full(near.log_rho.shape, -np.inf)
+    after, error = weighed(found, rows, near, nowhere, LOG_Z, 3.0)
+    figures = peak_figures(LOG_Z, after, missed)
+    assert figures["peak_mass"] == pytest.approx(0.5, abs=1e-3) and error < 1e-3, "one mode, three times found"
+    reached = weighed(found, rows, near, np.asarray(near.log_rho) - LOG_Z, LOG_Z, 3.0)[0]
+    assert peak_figures(LOG_Z, reached, missed)["peak_mass"] == 0
+
+
+def test_a_peak_around_which_there_is_no_density_keeps_its_mass() -> None:
+    near = around(
+        lambda x: jnp.nan * x[0], frame_of(np.eye(2), np.dtype("float32")), jnp.ones((1, 2)), jax.random.key(0)
+    )
+    found = Summits(np.zeros((64, 2)), np.zeros(64), np.zeros(64), 1)
+    after, error = weighed(found, np.array([0]), near, np.zeros(near.log_rho.shape), 0.0, 3.0)
+    assert error == 0 and after.log_mass[0] == 0
+
+
 def test_without_a_density_a_lost_mode_shows_in_log_z() -> None:
     verdict = judged(two, density=False)
     assert names(verdict, "do not trust") == {"missed mode"}
@@ -142,6 +185,9 @@ GOOD = {
         ({"ess": 0.01}, "degenerate weights", "do not trust"),
         ({"peaks": 3, "thin_peaks": 1, "peak_mass": 0.02}, "missed mode", "caution"),
         ({"peaks": 3, "thin_peaks": 1, "peak_mass": 0.2}, "missed mode", "do not trust"),
+        ({"peaks": 3, "thin_peaks": 1, "peak_mass": 0.2, "peak_mass_std_error": 0.01}, "missed mode", "do not trust"),
+        ({"peaks": 3, "thin_peaks": 1, "peak_mass": 0.2, "peak_mass_std_error": 0.15}, "missed mode", "caution"),
+        ({"peaks": 3, "thin_peaks": 1, "peak_mass": 0.005, "peak_mass_std_error": 0.02}, "missed mode", "caution"),
         ({"peaks": 3, "peak_volumes": 9.0}, "unequal modes", "caution"),
         ({"n": 100}, "few samples", "caution"),
         ({"n": 20}, "few samples", "do not trust"),
@@ -164,6 +210,9 @@ def test_every_reason_has_its_level_and_next_step(change: dict[str, float], name
     assert (verdict.level, verdict.reasons[0].name, verdict.reasons[0].level) == (level, name, level)
     assert verdict.next_steps[0] == NEXT_STEPS[name]
     assert "nan" not in verdict.reasons[0].evidence
+    assert (
+        decide(GOOD | {"peaks": 3, "thin_peaks": 1, "peak_mass": 0.005, "peak_mass_std_error": 0.005}).level == "trust"
+    )
 
 
 def test_thresholds_can_be_tried_on_recorded_figures() -> None:

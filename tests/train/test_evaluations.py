@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,9 @@ import pytest
 
 from transjet import ModelConfig, PhaseConfig, RunConfig, Sampler, from_log_density
 from transjet.config import PathLossConfig, SamplingConfig
+from transjet.diagnostics import Census
 from transjet.train import Evaluations, count, stand_in, total
+from transjet.transport import WeightedSamples
 
 KEY = jax.random.key(3)
 
@@ -90,6 +93,27 @@ def test_what_is_told_from_shapes_is_what_is_evaluated(options: dict[str, Any]) 
     before = counting.so_far()
     sampler.sample(result.state, KEY)
     assert before + told == counting.so_far()
+
+
+@pytest.mark.parametrize("thin", [False, True])
+def test_a_verdict_tells_what_it_evaluates_with_draws_around_peaks_or_without(
+    thin: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting = Counting()
+    sampler = Sampler(counting.target(2), configured())
+    state = sampler.run(sampler.init(KEY)).state
+    census = Census(chains=3, levels=2, moves=1, last=1, samples=4, sample_moves=2, climbers=6)
+    for one in (sampler, sampler._twin):
+        monkeypatch.setitem(one.__dict__, "_inquiry", dataclasses.replace(one._inquiry, census=census))
+    hole = 1e-3 if thin else 0.0  # around the target's peak, where the flow has next to no density then
+    monkeypatch.setattr(sampler, "log_density", lambda _, x: jnp.where(jnp.sum(x**2, axis=1) < hole, -1e3, 0.0))
+    x = jax.random.normal(KEY, (7, 2))
+    before = counting.so_far()
+    figures = sampler.verdict(state, WeightedSamples(x, jnp.zeros(7), jnp.zeros(7)), KEY).figures
+    spent = counting.so_far()
+    assert ("peak_mass_std_error" in figures) is thin
+    told = figures["evaluations"], figures["gradient_evaluations"]
+    assert told == (spent.values - before.values, spent.gradients - before.gradients)
 
 
 def test_a_point_of_the_continuity_equation_is_evaluated_once() -> None:

@@ -157,7 +157,7 @@ def _finish(session: Session, arguments: argparse.Namespace) -> None:
     if record.config.verdict:
         progress.message("judging the samples")
         verdict = sampler.verdict(session.state, samples, stream_key(record.seed, "verdict"))
-        spend(session.spent, "verdict", sampler.verdict_evaluations(session.state, len(samples.x)))
+        spend(session.spent, "verdict", sampler.verdict_evaluations(session.state, len(samples.x), verdict.figures))
         judged = verdict.to_json()
     counts |= evaluation_figures(session.spent)
     run.write_metrics({**figures(summary, record), **counts, **timings, **found, **judged})

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +19,21 @@ import numpy as np
 
 from transjet.collocation.mala import mala
 from transjet.collocation.resample import lost_as_zero, systematic
-from transjet.diagnostics.peaks import PEAKS, Summits, climbed, frame_of, peak_figures, summits
+from transjet.diagnostics.peaks import (
+    DRAWS,
+    LOOKED_AT,
+    PEAKS,
+    Summits,
+    Surroundings,
+    around,
+    climbed,
+    frame_of,
+    heaviest,
+    peak_figures,
+    summits,
+    thin_at,
+    weighed,
+)
 from transjet.diagnostics.weights import pareto_k
 from transjet.errors import ConfigError
 from transjet.metrics import elbo, ess, eubo, log_z
@@ -44,6 +59,7 @@ class Census:
         samples: of the flow, resampled by their weights.
         sample_moves: Langevin proposals for these.
         climbers: of the search for modes; 0: no search.
+        suspect: mass of missed peaks by Laplace's approximation above which it is found by draws around them.
 
     Raises:
         ConfigError: a count below 2, or no moves.
@@ -56,6 +72,7 @@ class Census:
     samples: int = 1000
     sample_moves: int = 30
     climbers: int = 1536
+    suspect: float = 0.01
 
     def __post_init__(self) -> None:
         if min(self.chains, self.levels, self.samples) < 2 or min(self.moves, self.last, self.sample_moves) < 1:
@@ -197,9 +214,7 @@ def chain_figures(constant: float, chains: Ends, log_q: Any = None) -> Figures:
     figures |= {"annealed_log_z": own.value, "annealed_log_z_std_error": own.std_error, "annealed_ess": size.value}
     if log_q is None:
         return figures
-    excess = np.asarray(chains.log_rho, np.float64) - np.asarray(log_q, np.float64) - constant
-    # A flow without a finite density there does not reach it; a chain that ended at rho = 0 says nothing.
-    thin = (np.isnan(excess) | (excess > THIN)) & np.isfinite(np.asarray(chains.log_rho, np.float64))
+    thin = thin_at(constant, chains.log_rho, log_q, THIN)  # a chain that ended at rho = 0 says nothing
     mass = np.where(thin, np.exp(np.minimum(log_w - constant, 700)), 0)
     mean, error = mass.mean(), mass.std(ddof=1) / math.sqrt(len(mass))
     return figures | {
@@ -272,29 +287,49 @@ class Inquiry:
         if log_q is None:
             return found | chain_figures(found["log_z"], chains)
         moved = jax.jit(self.moved)(jnp.asarray(x, self.dtype), jnp.asarray(log_weights, self.dtype), key_moves)
-        high = self._summits(moved.x, key_climb)
+        frame, high = self._summits(moved.x, key_climb)
         peaks = jnp.zeros((0, chains.x.shape[1]), self.dtype) if high is None else jnp.asarray(high.x, self.dtype)
         reached = np.asarray(log_q(jnp.concatenate([moved.x, chains.x, peaks])))
         at_moved, at_chains, at_peaks = np.split(reached, [len(moved.x), len(moved.x) + len(chains.x)])
         found |= moved_figures(log_weights, moved, at_moved)
         if high is not None:
-            found |= peak_figures(found["log_z"], high, at_peaks, THIN)
+            found |= self._peaks(found["log_z"], frame, high, at_peaks, jax.random.fold_in(key_climb, 1), log_q)
         return found | chain_figures(found["log_z"], chains, at_chains)
 
-    def _summits(self, x: Array, key: Array) -> Summits | None:
+    def _summits(self, x: Array, key: Array) -> tuple[Frame, Summits | None]:
         finite = np.asarray(x)[np.isfinite(np.asarray(x)).all(axis=1)]
         if not self.census.climbers or len(finite) < 2:
-            return None
+            return Frame.plain(x.shape[1]), None
         frame = frame_of(finite, np.dtype(self.dtype))
-        return summits(self.climbed(frame, jnp.asarray(finite, self.dtype), key), frame)
+        return frame, summits(self.climbed(frame, jnp.asarray(finite, self.dtype), key), frame)
 
-    def looked_at(self, n: int) -> int:
-        """Points at which the density of a flow with n samples is asked for."""
-        return self.census.chains + min(self.census.samples, n) + PEAKS * (self.census.climbers > 0)
+    def _peaks(
+        self, constant: float, frame: Frame, high: Summits, at_peaks: np.ndarray, key: Array, log_q: Any
+    ) -> Figures:
+        missed = thin_at(constant, high.log_rho, at_peaks, THIN)
+        first = peak_figures(constant, high, missed)
+        if not first["peak_mass"] > self.census.suspect:
+            return first
+        rows = heaviest(high, missed)
+        near = jax.jit(partial(self.around, frame))(jnp.asarray(high.x[rows], self.dtype), key)
+        at_draws = np.asarray(log_q(near.x.reshape(-1, near.x.shape[-1]))).reshape(near.log_rho.shape)
+        high, error = weighed(high, rows, near, at_draws, constant, THIN)
+        figures = peak_figures(constant, high, missed)
+        rest = 1 - figures["peak_mass"]
+        return figures | {"peak_mass_laplace": first["peak_mass"], "peak_mass_std_error": error * rest**2}
+
+    def looked_at(self, n: int, again: bool = False) -> int:
+        """Points at which the density of a flow with n samples is asked for; again: with draws around peaks."""
+        around = LOOKED_AT * DRAWS * again
+        return around + self.census.chains + min(self.census.samples, n) + PEAKS * (self.census.climbers > 0)
 
     def climbed(self, frame: Frame, x: Array, key: Array) -> Peaks:
         """Of `peaks.climbed`."""
         return climbed(self.log_density, self.prior, frame, x, key, self.census.climbers)
+
+    def around(self, frame: Frame, x: Array, key: Array) -> Surroundings:
+        """Of `peaks.around`."""
+        return around(self.log_density, frame, x, key)
 
     def chains(self, key: Array) -> Ends:
         """Of `annealed_chains`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,9 @@ PEAKS = 64  # peaks that are looked at
 _ITERATIONS = 60
 _LEAST_SHARE = 0.01  # of the mass, of what counts as a mode
 _MOST_SHARE = 2.0  # above it Laplace's approximation is wrong
+LOOKED_AT = 16  # thin peaks whose mass is found by draws
+DRAWS = 64  # around each
+_WIDEST = 4.0  # variance of draws along a direction in which a peak is flat, in units of the samples'
 
 
 class Summits(NamedTuple):
@@ -34,6 +37,20 @@ class Summits(NamedTuple):
     log_rho: np.ndarray
     log_mass: np.ndarray
     number: int
+
+
+class Surroundings(NamedTuple):
+    """Draws around peaks.
+
+    Attributes:
+        x: where, (m, n, d).
+        log_rho: there, (m, n).
+        log_ratio: log rho minus log of the sum of the densities by which all peaks' draws were made, (m, n).
+    """
+
+    x: Array
+    log_rho: Array
+    log_ratio: Array
 
 
 def climbed(
@@ -69,22 +86,80 @@ def summits(peaks: Peaks, frame: Frame) -> Summits | None:
     return Summits(x, value - frame.log_det, log_mass, len(chosen))
 
 
-def peak_figures(constant: float, found: Summits, log_q: np.ndarray, thin: float) -> dict[str, float]:
+def around(log_density: Callable[[Array], Array], frame: Frame, x: Array, key: Array) -> Surroundings:
+    """Draws from the Gaussian of the Hessian at each peak x (m, d).
+
+    Climbers only guess the Hessian on their way. Slopes, of a funnel say, then pass for peaks of a large mass.
+    """
+    inner, y = frame.whitened(log_density), frame.inward(x)
+    values, vectors = jnp.linalg.eigh(-jax.lax.map(jax.hessian(inner), y))
+    scale = 1 / jnp.sqrt(jnp.maximum(values, 1 / _WIDEST))
+    z = jax.random.normal(key, (len(y), DRAWS, y.shape[1]), y.dtype)
+    draws = y[:, None] + jnp.einsum("mij,mj,mnj->mni", vectors, scale, z)
+    white = jnp.einsum("kij,mnki->mnkj", vectors, draws[:, :, None] - y) / scale
+    constant = jnp.sum(jnp.log(scale), axis=1) + 0.5 * y.shape[1] * math.log(2 * math.pi)
+    log_sum = jax.nn.logsumexp(-0.5 * jnp.sum(white**2, axis=3) - constant, axis=2)
+    value = jax.lax.map(jax.vmap(inner), draws)
+    return Surroundings(frame.outward(draws), value - frame.log_det, value - log_sum)
+
+
+def thin_at(constant: float, log_rho: Any, log_q: Any, thin: float) -> np.ndarray:
+    """Where the flow hardly reaches points: rho / Z exceeds its density by `thin` nats, or it has none."""
+    high = np.asarray(log_rho, np.float64)
+    excess = high - np.asarray(log_q, np.float64) - constant
+    return np.asarray((np.isnan(excess) | (excess > thin)) & np.isfinite(high))
+
+
+def heaviest(found: Summits, missed: np.ndarray) -> np.ndarray:
+    """Indices of the missed peaks of the largest mass, `LOOKED_AT` of them, padded by the first one."""
+    rows = np.flatnonzero(missed[: found.number])
+    rows = rows[np.argsort(-found.log_mass[rows], kind="stable")][:LOOKED_AT]
+    return np.concatenate([rows, np.repeat(rows[:1], LOOKED_AT - len(rows))])
+
+
+def weighed(
+    found: Summits, rows: np.ndarray, near: Surroundings, log_q: np.ndarray, constant: float, thin: float
+) -> tuple[Summits, float]:
+    """Peaks with the mass around some of them in place of Laplace's approximation, and its standard error.
+
+    Args:
+        found: the peaks.
+        rows: indices of those that `near` is around, (m,); one may be there more than once.
+        near: draws around these.
+        log_q: the flow's log density at the draws, (m, n).
+        constant: log Z by the flow's samples.
+        thin: as in `peak_figures`; mass that the flow reaches does not count.
+
+    Returns:
+        Peaks, those with draws whose density is NaN as they were, and the standard error of the mass of the others that
+        were looked at, in units of Z.
+    """
+    missed = thin_at(constant, near.log_rho, log_q, thin)
+    known = np.asarray(~np.isnan(near.log_ratio).any(axis=1))
+    ratio = np.where(missed & known[:, None], np.asarray(near.log_ratio, np.float64) - constant, -np.inf)
+    shares = np.exp(np.minimum(ratio, 700))
+    error = math.sqrt(float(np.sum(shares.var(axis=1, ddof=1)) / shares.shape[1]))
+    mass = np.zeros(len(found.log_mass))
+    np.add.at(mass, rows, shares.mean(axis=1))
+    with np.errstate(divide="ignore"):
+        log_mass = np.where(np.isin(np.arange(len(mass)), rows[known]), np.log(mass) + constant, found.log_mass)
+    return found._replace(log_mass=log_mass), error
+
+
+def peak_figures(constant: float, found: Summits, missed: np.ndarray) -> dict[str, float]:
     """What peaks say about the flow.
 
     Args:
         constant: log Z by the flow's samples.
         found: the peaks.
-        log_q: the flow's log density there, (m,).
-        thin: log ratio of rho / Z to the flow's density above which the flow hardly reaches a point.
+        missed: whether the flow hardly reaches them, (m,).
 
     Returns:
         peaks: their number; thin_peaks: of those that the flow hardly reaches; peak_mass: the mass of these relative to
         all, by Laplace's approximation, which is exact for Gaussian modes; peak_volumes: by how many nats the volumes
         of modes differ that have a hundredth of the mass or more.
     """
-    excess = found.log_rho - np.asarray(log_q, np.float64) - constant
-    missed = (np.isnan(excess) | (excess > thin))[: found.number]
+    missed = missed[: found.number]
     mass = float(np.sum(np.exp(np.minimum(found.log_mass[: found.number][missed] - constant, 700))))
     volume, share = (found.log_mass - found.log_rho)[: found.number], found.log_mass[: found.number] - constant
     modes = volume[(share > math.log(_LEAST_SHARE)) & (share < math.log(_MOST_SHARE))]

@@ -31,7 +31,9 @@ class Thresholds:
         lost: above it too many samples have no finite weight.
         missed_mass: above it, and above two of its standard errors, the flow misses too much. Above the second limit
             with a larger error it is a reason for caution.
-        peak_mass: the same of what a search for modes found, by Laplace's approximation.
+        peak_mass: the same of what a search for modes found, by draws around the peaks where Laplace's approximation
+            says that there is much. Where the draws say that there is not, but might miss so much by three of their
+            standard errors, it is a reason for caution.
         peak_volumes: nats by which the volumes of found modes may differ; e^7 is about the number of climbers, of which
             none may start in the basin of a mode that much smaller than the others.
         thin_chains: share of chains that may end where the flow is thin before a word is said about it.
@@ -234,9 +236,17 @@ def _missed(f: _Figures, limits: Thresholds) -> Reason | None:
 def _peaks(f: _Figures, limits: Thresholds) -> Reason | None:
     text = (
         f"{f.thin_peaks:.0f} of {f.peaks:.0f} modes that a fresh search found lie where the flow hardly goes; about "
-        f"{f.peak_mass:.2g} of the mass is there"
+        f"{f.peak_mass:.2g}{_error(f.peak_mass_std_error)} of the mass is there"
     )
-    return _reason("missed mode", f.peak_mass, limits.peak_mass, text)
+    reason = _reason("missed mode", f.peak_mass, limits.peak_mass, text)
+    unsure = f.peak_mass + 3 * f.peak_mass_std_error > limits.peak_mass[1]
+    if unsure and (reason is None or f.peak_mass < 2 * f.peak_mass_std_error):
+        return Reason("missed mode", CAUTION, text)
+    return reason
+
+
+def _error(value: float) -> str:
+    return f" +- {value:.1g}" if math.isfinite(value) else ""
 
 
 def _unequal(f: _Figures, limits: Thresholds) -> Reason | None:
