@@ -20,6 +20,7 @@ from transjet.diagnostics.verdict import NEXT_STEPS, Verdict
 from transjet.errors import ConfigError
 from transjet.models import DivergenceJet
 from transjet.paths import GaussianPrior
+from transjet.pilot import Frame
 from transjet.transport import log_density_of, ode_transport, push_prior
 
 SMALL = Census(chains=128, levels=24, moves=2, last=8, samples=256, sample_moves=12, climbers=512)
@@ -127,6 +128,22 @@ def test_the_mass_at_a_peak_is_what_the_flow_lacks_there(seed: int) -> None:
     assert f["peak_mass"] == pytest.approx(mass / (1 + mass), abs=4 * f["peak_mass_std_error"])
 
 
+@pytest.mark.parametrize("dof", [5.0, 10.0])
+@pytest.mark.parametrize("dim", [5, 20])
+def test_the_mass_of_a_lost_mode_with_heavy_tails(dim: int, dof: float) -> None:
+    """Which lies far out in many dimensions, where the Gaussian of the Hessian has next to no draws."""
+    halves = math.lgamma((dof + dim) / 2) - math.lgamma(dof / 2)
+    normaliser = halves - 0.5 * dim * math.log(dof * math.pi)
+
+    def student(x: Any) -> Any:
+        return normaliser - 0.5 * (dof + dim) * jnp.log1p(jnp.sum(x**2) / dof)
+
+    near = around(student, Frame.plain(dim, np.dtype("float32")), jnp.zeros((1, dim)), jax.random.key(1))
+    found = Summits(np.zeros((64, dim)), np.full(64, normaliser), np.zeros(64), 1)
+    after, error = weighed(found, np.array([0]), near, np.full(near.log_rho.shape, -np.inf), 0.0, 3.0)
+    assert 0.02 < error < 0.5 and abs(math.exp(after.log_mass[0]) - 1) < 4 * error
+
+
 def test_draws_around_many_peaks_count_no_mass_twice() -> None:
     rng = np.random.default_rng(0)
     found = Summits(np.zeros((64, 2)), np.zeros(64), np.full(64, LOG_Z), 3)
@@ -138,7 +155,8 @@ def test_draws_around_many_peaks_count_no_mass_twice() -> None:
     nowhere = np.full(near.log_rho.shape, -np.inf)
     after, error = weighed(found, rows, near, nowhere, LOG_Z, 3.0)
     figures = peak_figures(LOG_Z, after, missed)
-    assert figures["peak_mass"] == pytest.approx(0.5, abs=1e-3) and error < 1e-3, "one mode, three times found"
+    assert 0 < error < 0.05, "of one mode, found three times"
+    assert figures["peak_mass"] == pytest.approx(0.5, abs=error)
     reached = weighed(found, rows, near, np.asarray(near.log_rho) - LOG_Z, LOG_Z, 3.0)[0]
     assert peak_figures(LOG_Z, reached, missed)["peak_mass"] == 0
 

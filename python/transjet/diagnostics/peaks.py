@@ -20,6 +20,7 @@ _LEAST_SHARE = 0.01  # of the mass, of what counts as a mode
 _MOST_SHARE = 2.0  # above it Laplace's approximation is wrong
 LOOKED_AT = 16  # thin peaks whose mass is found by draws
 DRAWS = 64  # around each
+_SCALES = 4  # of the Gaussian that they are from
 _WIDEST = 4.0  # variance of draws along a direction in which a peak is flat, in units of the samples'
 
 
@@ -87,18 +88,22 @@ def summits(peaks: Peaks, frame: Frame) -> Summits | None:
 
 
 def around(log_density: Callable[[Array], Array], frame: Frame, x: Array, key: Array) -> Surroundings:
-    """Draws from the Gaussian of the Hessian at each peak x (m, d).
+    """Draws from the Gaussian of the Hessian at each peak x (m, d), and from wider ones.
 
-    Climbers only guess the Hessian on their way. Slopes, of a funnel say, then pass for peaks of a large mass.
+    Climbers only guess the Hessian on their way. Slopes, of a funnel say, then pass for peaks of a large mass. The mass
+    of a mode with heavy tails lies farther out than its Hessian says: that of Student's t with nu degrees of freedom at
+    sqrt((nu + d) / (nu - 2)) times the distance.
     """
-    inner, y = frame.whitened(log_density), frame.inward(x)
+    inner, y, d = frame.whitened(log_density), frame.inward(x), x.shape[1]
     values, vectors = jnp.linalg.eigh(-jax.lax.map(jax.hessian(inner), y))
     scale = 1 / jnp.sqrt(jnp.maximum(values, 1 / _WIDEST))
-    z = jax.random.normal(key, (len(y), DRAWS, y.shape[1]), y.dtype)
+    wider = jnp.asarray(np.geomspace(1, math.sqrt(1 + d / 2), _SCALES), y.dtype)
+    z = jnp.repeat(wider, DRAWS // _SCALES)[:, None] * jax.random.normal(key, (len(y), DRAWS, d), y.dtype)
     draws = y[:, None] + jnp.einsum("mij,mj,mnj->mni", vectors, scale, z)
     white = jnp.einsum("kij,mnki->mnkj", vectors, draws[:, :, None] - y) / scale
-    constant = jnp.sum(jnp.log(scale), axis=1) + 0.5 * y.shape[1] * math.log(2 * math.pi)
-    log_sum = jax.nn.logsumexp(-0.5 * jnp.sum(white**2, axis=3) - constant, axis=2)
+    constant = jnp.sum(jnp.log(scale), axis=1) + 0.5 * d * math.log(2 * math.pi) + math.log(_SCALES)
+    log_q = -0.5 * jnp.sum(white**2, axis=3)[..., None] / wider**2 - d * jnp.log(wider) - constant[:, None]
+    log_sum = jax.nn.logsumexp(log_q, axis=(2, 3))
     value = jax.lax.map(jax.vmap(inner), draws)
     return Surroundings(frame.outward(draws), value - frame.log_det, value - log_sum)
 
