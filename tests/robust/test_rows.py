@@ -16,6 +16,7 @@ from transjet.errors import ConfigError
 from transjet.robust import END, Budget, Rows, run_method
 from transjet.robust.page import page
 from transjet.robust.rows import in_process
+from transjet.robust.side_by_side import side_by_side
 from transjet.targets import Draw, random
 
 SMALL = ["--seconds", "0.01", "--samples", "64", "--set", "model.width=4", "--set", "model.depth=1", "--backend", "xla"]
@@ -117,3 +118,41 @@ def test_a_page_without_verdicts_has_no_calibration(tmp_path: Path) -> None:
     rows.keep(Draw("gaussian", 2, 1), row)
     text = page([rows], ".", "robust.png")
     assert "caution" not in text and "at most 10 evaluations" in text
+
+
+def _file(folder: Path, method: str, dims: tuple[int, ...], options: tuple[str, ...], rows: list[Any]) -> Rows:
+    name = f"{method}-{dims[0]}-{len(options)}.json"
+    file = Rows(folder / name, bench.Settings(method, 7, True, dims, 1.0, 10, options=options))
+    for family, dim, met in rows:
+        passed = dict(zip(("log_z", "ess", "modes", "moments"), met, strict=True))
+        row = {"family": family, "dim": dim, "seed": 1, "passed": passed, "success": False not in met, "seconds": 3.0}
+        file.keep(Draw(family, dim, 1), row | ({"log_z_error": -0.25} if method != "nuts" else {}))
+    return file
+
+
+def test_methods_on_the_same_draws_stand_side_by_side(tmp_path: Path) -> None:
+    """The flow fails once by ESS, which NUTS is not asked for, and once by modes."""
+    yes, no, none = True, False, None
+    ours = [("wells", 5, (yes, no, yes, yes)), ("wells", 20, (yes, yes, yes, none)), ("chain", 5, (yes, yes, no, yes))]
+    files = [
+        _file(
+            tmp_path, "nuts", (5, 20), (), [("wells", 5, (none, none, yes, no)), ("chain", 5, (none, none, yes, yes))]
+        ),
+        _file(tmp_path, "transjet", (5,), (), [ours[0], ours[2]]),
+        _file(tmp_path, "transjet", (20,), (), [ours[1]]),
+        _file(tmp_path, "transjet", (5,), ("base.kind=gaussian", "method=pis"), [ours[0]]),
+    ]
+    text = "\n".join(side_by_side(files))
+    assert text.startswith("## Side by side: held-out draws of seed 7")
+    for line in (
+        "| | `transjet` | `pis` | `transjet`, modes and moments alone | `nuts`, modes and moments alone |",
+        "| all | 1 of 3 | 0 of 1 | 2 of 3 | 1 of 2 |",
+        "| d up to 10 | 0 of 2 | 0 of 1 | 1 of 2 | 1 of 2 |",
+        "| d = 20 | 1 of 1 |  | 1 of 1 |  |",
+        "| wells | 1 of 2 | 0 of 1 | 2 of 2 | 0 of 1 |",
+        "| median error of log Z | 0.25 | 0.25 | 0.25 |  |",
+        "| median CPU s | 3 | 3 | 3 | 3 |",
+    ):
+        assert line in text.splitlines()
+    assert text in page(files, ".", "robust.png")
+    assert not list(side_by_side(files[1:3])), "one method alone has nobody beside it"

@@ -14,6 +14,7 @@ from transjet.io import write_atomic
 from transjet.robust.criteria import CRITERIA, wilson
 from transjet.robust.plot import write_plot
 from transjet.robust.rows import Rows
+from transjet.robust.side_by_side import side_by_side
 
 END = "<!-- All above is written by transjet bench robust; what is below is written by hand, and kept. -->"
 _COLUMNS = ("label", "family", "dim", "seed", "success", *CRITERIA, "verdict", "log_z_error", "log_z_std_error",
@@ -61,7 +62,7 @@ def page(files: Sequence[Rows], folder: str, picture: str) -> str:
     Returns:
         Markdown.
     """
-    parts = ["# Success rates on random targets", _RULES]
+    parts = ["# Success rates on random targets", _RULES, *side_by_side(files)]
     for file in files:
         parts += [f"## `{file.label}`", _about(file), _rates(file.rows)]
         parts += [_criteria(file.rows), *_verdicts(file.rows), _each(file.rows)]
