@@ -260,8 +260,8 @@ class Sampler:
             spent += count(inquiry.moved, array((n, self.target.dim)), array((n,)), key)
             params, frame = jax.eval_shape(self._twin.init, key).params, Frame.plain(self.target.dim, dtype)
             spent += count(partial(inquiry.climbed, frame), array((2, self.target.dim)), key)
-            if again := figures is not None and "peak_mass_std_error" in figures:
-                spent += count(partial(inquiry.around, frame), array((LOOKED_AT, self.target.dim)), key)
+            if again := int((figures or {}).get("peak_looks", 0)):
+                spent += again * count(partial(inquiry.around, frame), array((LOOKED_AT, self.target.dim)), key)
             spent += count(self._twin._log_density, params, array((inquiry.looked_at(n, again), self.target.dim)))
         last = int(state.iteration) - 1
         return spent if last < 0 else spent + self.costs.monitored(self.trainer.plan, last)

@@ -161,6 +161,18 @@ def test_draws_around_many_peaks_count_no_mass_twice() -> None:
     assert peak_figures(LOG_Z, reached, missed)["peak_mass"] == 0
 
 
+def test_all_peaks_are_looked_at_where_there_are_many() -> None:
+    """Twenty peaks that are none by their draws: no one keeps the mass that Laplace gives it."""
+    many = 20
+    high = Summits(np.tile(CENTRE, (64, 1)), np.full(64, 0.0), np.full(64, LOG_Z - 2), many)
+    frame = frame_of(np.random.default_rng(0).normal(size=(1000, 2)), np.dtype("float32"))
+    inquiry = Inquiry(one, PRIOR, SMALL)
+    lost = np.full(64, -50.0)  # of the flow's density at the peaks; nowhere else
+    f = inquiry._peaks(LOG_Z, frame, high, lost, jax.random.key(0), lambda x: jax.vmap(one)(x) - LOG_Z)
+    assert f["peak_looks"] == 2 and f["thin_peaks"] == many
+    assert f["peak_mass_laplace"] > 0.7 and f["peak_mass"] == f["peak_mass_std_error"] == 0
+
+
 def test_a_peak_around_which_there_is_no_density_keeps_its_mass() -> None:
     near = around(
         lambda x: jnp.nan * x[0], frame_of(np.eye(2), np.dtype("float32")), jnp.ones((1, 2)), jax.random.key(0)

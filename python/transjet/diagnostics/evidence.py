@@ -307,19 +307,27 @@ class Inquiry:
         self, constant: float, frame: Frame, high: Summits, at_peaks: np.ndarray, key: Array, log_q: Any
     ) -> Figures:
         missed = thin_at(constant, high.log_rho, at_peaks, THIN)
-        first = peak_figures(constant, high, missed)
-        if not first["peak_mass"] > self.census.suspect:
+        first, todo = peak_figures(constant, high, missed), missed.copy()
+        errors: list[float] = []
+        around = jax.jit(partial(self.around, frame))
+        while peak_figures(constant, high, todo)["peak_mass"] > self.census.suspect:
+            rows = heaviest(high, todo)
+            near = around(jnp.asarray(high.x[rows], self.dtype), jax.random.fold_in(key, len(errors)))
+            at_draws = np.asarray(log_q(near.x.reshape(-1, near.x.shape[-1]))).reshape(near.log_rho.shape)
+            high, error = weighed(high, rows, near, at_draws, constant, THIN)
+            todo[rows] = False
+            errors.append(error)
+        if not errors:
             return first
-        rows = heaviest(high, missed)
-        near = jax.jit(partial(self.around, frame))(jnp.asarray(high.x[rows], self.dtype), key)
-        at_draws = np.asarray(log_q(near.x.reshape(-1, near.x.shape[-1]))).reshape(near.log_rho.shape)
-        high, error = weighed(high, rows, near, at_draws, constant, THIN)
         figures = peak_figures(constant, high, missed)
-        rest = 1 - figures["peak_mass"]
-        return figures | {"peak_mass_laplace": first["peak_mass"], "peak_mass_std_error": error * rest**2}
+        return figures | {
+            "peak_mass_laplace": first["peak_mass"],
+            "peak_mass_std_error": math.hypot(*errors) * (1 - figures["peak_mass"]) ** 2,
+            "peak_looks": float(len(errors)),
+        }
 
-    def looked_at(self, n: int, again: bool = False) -> int:
-        """Points at which the density of a flow with n samples is asked for; again: with draws around peaks."""
+    def looked_at(self, n: int, again: int = 0) -> int:
+        """Points at which the density of a flow with n samples is asked for; again: looks at draws around peaks."""
         around = LOOKED_AT * DRAWS * again
         return around + self.census.chains + min(self.census.samples, n) + PEAKS * (self.census.climbers > 0)
 
