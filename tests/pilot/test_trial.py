@@ -18,7 +18,7 @@ def base(ess: float, components: int = 3) -> Base:
     weights = jnp.full(components, -np.log(components))
     prior = MixturePrior(weights, jnp.arange(2.0 * components).reshape(-1, 2), eye, eye, jnp.asarray(jnp.inf))
     figures, chart = {"components": float(components)}, Chart.affine(Frame.plain(2))
-    return Base(chart, prior, LOG_Z, ess, figures, 100, np.zeros((5, 2)))
+    return Base(chart, prior, LOG_Z, ess, figures, 100)
 
 
 def short_run(scores: dict[int, float]):

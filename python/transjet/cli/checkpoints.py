@@ -7,7 +7,7 @@ from pathlib import Path
 import jax
 
 from transjet.cli.keys import training_key
-from transjet.errors import CheckpointError
+from transjet.errors import CheckpointError, ConfigError
 from transjet.io import RunFolder, latest, load
 from transjet.io.rotation import BEST
 from transjet.pilot.stored import digest
@@ -24,13 +24,14 @@ def read_checkpoint(path: Path, sampler: Sampler) -> TrainState:
         The state, bit for bit.
 
     Raises:
-        CheckpointError: it is missing, damaged, or of another version, configuration or base.
+        CheckpointError: it is missing, damaged, or of another version or configuration.
+        ConfigError: it was trained on another base.
     """
     like = jax.eval_shape(sampler.init, training_key(0))
     state: TrainState
     state, meta = load(path, like)
-    if meta.get("base") not in (None, digest(sampler.base)):  # none: of an older version
-        raise CheckpointError(
+    if "base" in meta and meta["base"] != digest(sampler.base):  # older versions do not tell
+        raise ConfigError(
             f"{path}: expected parameters trained on the base in base.npz, got those of another base; "
             "put base.npz back as the run wrote it, or start over by `transjet run --overwrite`"
         )

@@ -312,7 +312,10 @@ class Inquiry:
         around = jax.jit(partial(self.around, frame))
         while peak_figures(constant, high, todo)["peak_mass"] > self.census.suspect:
             rows = heaviest(high, todo)
-            near = around(jnp.asarray(high.x[rows], self.dtype), jax.random.fold_in(key, len(errors)))
+            try:
+                near = around(jnp.asarray(high.x[rows], self.dtype), jax.random.fold_in(key, len(errors)))
+            except (TypeError, ValueError, NotImplementedError):  # a density with a gradient of its own has no Hessian
+                return first
             at_draws = np.asarray(log_q(near.x.reshape(-1, near.x.shape[-1]))).reshape(near.log_rho.shape)
             high, error = weighed(high, rows, near, at_draws, constant, THIN)
             todo[rows] = False
@@ -322,6 +325,7 @@ class Inquiry:
         figures = peak_figures(constant, high, missed)
         return figures | {
             "peak_mass_laplace": first["peak_mass"],
+            "peak_volumes": first["peak_volumes"],
             "peak_mass_std_error": math.hypot(*errors) * (1 - figures["peak_mass"]) ** 2,
             "peak_looks": float(len(errors)),
         }

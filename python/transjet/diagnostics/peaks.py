@@ -95,7 +95,9 @@ def around(log_density: Callable[[Array], Array], frame: Frame, x: Array, key: A
     sqrt((nu + d) / (nu - 2)) times the distance.
     """
     inner, y, d = frame.whitened(log_density), frame.inward(x), x.shape[1]
-    values, vectors = jnp.linalg.eigh(-jax.lax.map(jax.hessian(inner), y))
+    hessians = jax.lax.map(jax.hessian(inner), y)
+    finite = jnp.isfinite(hessians).all(axis=(1, 2), keepdims=True)
+    values, vectors = jnp.linalg.eigh(jnp.where(finite, -hessians, jnp.eye(d, dtype=y.dtype)))
     scale = 1 / jnp.sqrt(jnp.maximum(values, 1 / _WIDEST))
     wider = jnp.asarray(np.geomspace(1, math.sqrt(1 + d / 2), _SCALES), y.dtype)
     z = jnp.repeat(wider, DRAWS // _SCALES)[:, None] * jax.random.normal(key, (len(y), DRAWS, d), y.dtype)
@@ -136,18 +138,17 @@ def weighed(
         thin: as in `peak_figures`; mass that the flow reaches does not count.
 
     Returns:
-        Peaks, those with draws whose density is NaN as they were, and the standard error of the mass of the others that
-        were looked at, in units of Z.
+        Peaks, and the standard error of the mass of those that were looked at, in units of Z. A draw without a density
+        has no mass.
     """
     missed = thin_at(constant, near.log_rho, log_q, thin)
-    known = np.asarray(~np.isnan(near.log_ratio).any(axis=1))
-    ratio = np.where(missed & known[:, None], np.asarray(near.log_ratio, np.float64) - constant, -np.inf)
-    shares = np.exp(np.minimum(ratio, 700))
+    ratio = np.where(missed, np.asarray(near.log_ratio, np.float64) - constant, -np.inf)
+    shares = np.exp(np.minimum(ratio, 300))
     error = math.sqrt(float(np.sum(shares.var(axis=1, ddof=1)) / shares.shape[1]))
     mass = np.zeros(len(found.log_mass))
     np.add.at(mass, rows, shares.mean(axis=1))
     with np.errstate(divide="ignore"):
-        log_mass = np.where(np.isin(np.arange(len(mass)), rows[known]), np.log(mass) + constant, found.log_mass)
+        log_mass = np.where(np.isin(np.arange(len(mass)), rows), np.log(mass) + constant, found.log_mass)
     return found._replace(log_mass=log_mass), error
 
 
@@ -161,8 +162,8 @@ def peak_figures(constant: float, found: Summits, missed: np.ndarray) -> dict[st
 
     Returns:
         peaks: their number; thin_peaks: of those that the flow hardly reaches; peak_mass: the mass of these relative to
-        all, by Laplace's approximation, which is exact for Gaussian modes; peak_volumes: by how many nats the volumes
-        of modes differ that have a hundredth of the mass or more.
+        all, by draws or by Laplace's approximation, which is exact for Gaussian modes; peak_volumes: by how many nats
+        the volumes of modes differ that have a hundredth of the mass or more.
     """
     missed = missed[: found.number]
     mass = float(np.sum(np.exp(np.minimum(found.log_mass[: found.number][missed] - constant, 700))))

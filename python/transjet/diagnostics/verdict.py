@@ -32,8 +32,8 @@ class Thresholds:
         missed_mass: above it, and above two of its standard errors, the flow misses too much. Above the second limit
             with a larger error it is a reason for caution.
         peak_mass: the same of what a search for modes found, by draws around the peaks where Laplace's approximation
-            says that there is much. Where the draws say that there is not, but might miss so much by three of their
-            standard errors, it is a reason for caution.
+            says that there is much. Where the draws alone say that there is not, it is a reason for caution: they may
+            have missed what lies beside them.
         peak_volumes: nats by which the volumes of found modes may differ; e^7 is about the number of climbers, of which
             none may start in the basin of a mode that much smaller than the others.
         thin_chains: share of chains that may end where the flow is thin before a word is said about it.
@@ -239,9 +239,8 @@ def _peaks(f: _Figures, limits: Thresholds) -> Reason | None:
         f"{f.peak_mass:.2g}{_error(f.peak_mass_std_error)} of the mass is there"
     )
     reason = _reason("missed mode", f.peak_mass, limits.peak_mass, text)
-    unsure = f.peak_mass + 3 * f.peak_mass_std_error > limits.peak_mass[1]
-    if unsure and (reason is None or f.peak_mass < 2 * f.peak_mass_std_error):
-        return Reason("missed mode", CAUTION, text)
+    if reason is None and f.peak_mass_laplace > limits.peak_mass[0]:
+        return Reason("missed mode", CAUTION, f"{text}, {f.peak_mass_laplace:.2g} by Laplace's approximation")
     return reason
 
 

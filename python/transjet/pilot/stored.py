@@ -62,11 +62,13 @@ def from_arrays(arrays: Mapping[str, np.ndarray], dim: int) -> Base:
 
 
 def digest(base: Base | None) -> str | None:
-    """What tells a base from others: SHA-256 of all that `to_arrays` gives; None of none."""
+    """What tells a base from others: SHA-256 of chart, prior and log Z; None of none."""
     if base is None:
         return None
     sums = hashlib.sha256()
     for name, array in sorted(to_arrays(base).items()):
+        if not name.startswith((_CHART, _PRIOR)) and name != "log_z":
+            continue
         sums.update(f"{name} {array.dtype} {array.shape} ".encode())
         sums.update(array.tobytes())
     return sums.hexdigest()

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from transjet.robust.criteria import succeeded
 from transjet.robust.rows import Rows
 
 Row = dict[str, Any]
@@ -66,7 +67,7 @@ def _table(methods: dict[str, list[Row]]) -> str:
 
 
 def _by_nuts(row: Row) -> bool:
-    return "error" not in row and not any(row["passed"][criterion] is False for criterion in _NUTS)
+    return "error" not in row and succeeded({criterion: row["passed"][criterion] for criterion in _NUTS})
 
 
 def _is(key: str, value: Any) -> Callable[[Row], bool]:
