@@ -28,6 +28,7 @@ from transjet.diagnostics.peaks import (
     around,
     climbed,
     frame_of,
+    has_hessian,
     heaviest,
     peak_figures,
     summits,
@@ -309,13 +310,13 @@ class Inquiry:
         missed = thin_at(constant, high.log_rho, at_peaks, THIN)
         first, todo = peak_figures(constant, high, missed), missed.copy()
         errors: list[float] = []
+        suspicious, at = first["peak_mass"] > self.census.suspect, jnp.asarray(high.x[0], self.dtype)
+        if suspicious and not has_hessian(self.log_density, at):
+            return first
         around = jax.jit(partial(self.around, frame))
         while peak_figures(constant, high, todo)["peak_mass"] > self.census.suspect:
             rows = heaviest(high, todo)
-            try:
-                near = around(jnp.asarray(high.x[rows], self.dtype), jax.random.fold_in(key, len(errors)))
-            except (TypeError, ValueError, NotImplementedError):  # a density with a gradient of its own has no Hessian
-                return first
+            near = around(jnp.asarray(high.x[rows], self.dtype), jax.random.fold_in(key, len(errors)))
             at_draws = np.asarray(log_q(near.x.reshape(-1, near.x.shape[-1]))).reshape(near.log_rho.shape)
             high, error = weighed(high, rows, near, at_draws, constant, THIN)
             todo[rows] = False

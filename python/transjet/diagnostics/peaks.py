@@ -87,6 +87,15 @@ def summits(peaks: Peaks, frame: Frame) -> Summits | None:
     return Summits(x, value - frame.log_det, log_mass, len(chosen))
 
 
+def has_hessian(log_density: Callable[[Array], Array], x: Array) -> bool:
+    """Whether JAX differentiates a log density twice: rules of one's own may forbid the second time."""
+    try:
+        jax.eval_shape(jax.hessian(log_density), x)
+    except (TypeError, ValueError, NotImplementedError):  # a custom rule, a callback, an operation without a rule
+        return False
+    return True
+
+
 def around(log_density: Callable[[Array], Array], frame: Frame, x: Array, key: Array) -> Surroundings:
     """Draws from the Gaussian of the Hessian at each peak x (m, d), and from wider ones.
 
